@@ -1,0 +1,4 @@
+//! flowctl: a declarative DAG workflow engine.
+
+pub mod port;
+pub mod value;

@@ -1,0 +1,160 @@
+//! Values, digests and canonical JSON: the words everyone uses.
+//!
+//! Knows nothing of flows, files or time. [`Value`] is serde_json's, whose maps keep their order;
+//! [`Digest`] is a SHA-256, written `sha256:<64 hex digits>`.
+
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// A JSON value; objects keep the order in which their keys were written.
+pub use serde_json::Value;
+/// A JSON object in insertion order.
+pub type Object = serde_json::Map<String, Value>;
+
+/// A SHA-256 digest, shown as `sha256:` and 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Digests raw bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Digests the RFC 8785 (JCS) form of a value, so that key order and spacing do not matter.
+    #[must_use]
+    pub fn of_json(value: &impl Serialize) -> Self {
+        Self::of(&canonical(value))
+    }
+
+    /// Gives the digest of several parts; the length of each part is mixed in, so that moving
+    /// bytes from one part to the next changes the digest.
+    #[must_use]
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// Reads `sha256:<hex>` or bare hex.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:").unwrap_or(text);
+        if hex.len() != 64 || !hex.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[index * 2..index * 2 + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The 64 hex digits without the prefix; also the file name of a content-addressed file.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        use fmt::Write as _;
+        self.0
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+                text
+            })
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a sha256 digest")))
+    }
+}
+
+/// The RFC 8785 canonical bytes of a value.
+///
+/// JCS numbers are IEEE doubles; integers beyond 2^53 lose digits there as in every JCS
+/// implementation, which is why such values are kept out of digested records.
+#[must_use]
+pub fn canonical(value: &impl Serialize) -> Vec<u8> {
+    serde_json_canonicalizer::to_vec(value)
+        .expect("JSON values have string keys and finite numbers")
+}
+
+/// Names the JSON type of a value as people say it: `a list`, `an object`, `null`.
+#[must_use]
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a number",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A value as it stands inside a longer string: strings bare, everything else as compact JSON.
+#[must_use]
+pub fn to_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn digest_ignores_key_order() {
+        assert_eq!(
+            Digest::of_json(&json!({"a": 1, "b": 2})),
+            Digest::of_json(&json!({"b": 2, "a": 1}))
+        );
+    }
+
+    #[test]
+    fn digest_reads_what_it_writes() {
+        let digest = Digest::of(b"flowctl");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(Digest::parse(&digest.hex()), Some(digest));
+        assert_eq!(Digest::parse("sha256:zz"), None);
+        assert_eq!(Digest::parse(&"é".repeat(32)), None);
+    }
+
+    #[test]
+    fn parts_are_delimited() {
+        assert_ne!(
+            Digest::of_parts([b"ab".as_slice(), b"c"]),
+            Digest::of_parts([b"a".as_slice(), b"bc"])
+        );
+    }
+}
