@@ -59,9 +59,9 @@ pub struct Baseline {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ResilienceTier {
-    /// A day and more may pass.
+    /// More than a day may pass for both.
     Basic,
-    /// Back within a day, half a day of data may be lost.
+    /// Back within a day, or a day of data may be lost.
     Standard,
     /// Back within four hours, or an hour of data may be lost.
     BusinessCritical,

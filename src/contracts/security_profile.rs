@@ -105,9 +105,9 @@ pub struct Enforcement {
     pub cloud: Cloud,
     /// What enforces it.
     pub mechanism: Mechanism,
-    /// The policy, rule or resource argument by its own name.
+    /// The policy or rule by the name that it has in its file.
     pub policy: String,
-    /// The file that carries it, relative to the workspace; for Terraform the module's folder.
+    /// The file that carries it, relative to the workspace.
     pub path: String,
 }
 
@@ -116,8 +116,8 @@ pub struct Enforcement {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mechanism {
-    /// The Terraform module sets it.
-    Terraform,
+    /// A rule of the Rego package, over the Terraform plan and before anything is deployed.
+    Rego,
     /// A definition of the Azure Policy initiative.
     AzurePolicy,
     /// A rule of the AWS Config conformance pack.
