@@ -21,7 +21,6 @@ mod product_request;
 mod qa_summary;
 mod schema;
 mod security_profile;
-pub mod slug;
 
 pub use approval_record::ApprovalRecord;
 pub use architecture_spec::{
@@ -46,4 +45,4 @@ pub use security_profile::{
     Control, ControlFamily, Enforcement, Guardrail, Mechanism, PolicyFile, SecurityProfile,
     Severity,
 };
-pub use slug::Slug;
+pub use crate::slug::Slug;
