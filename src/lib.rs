@@ -1,6 +1,7 @@
 //! flowctl: a declarative DAG workflow engine.
 
 pub mod diagnostic;
+pub mod expr;
 pub mod id;
 pub mod port;
 pub mod value;
