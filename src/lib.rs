@@ -1,6 +1,11 @@
 //! flowctl: a declarative DAG workflow engine.
 
 pub mod contracts;
+pub mod diagnostic;
+pub mod expr;
+pub mod id;
 pub mod personas;
 pub mod port;
+pub mod slug;
 pub mod value;
+pub mod yaml;
