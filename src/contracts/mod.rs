@@ -22,6 +22,7 @@ mod qa_summary;
 mod schema;
 mod security_profile;
 
+pub use crate::slug::Slug;
 pub use approval_record::ApprovalRecord;
 pub use architecture_spec::{
     ArchitectureSpec, Baseline, CloudDesigns, DecisionEntry, Immutability, Network, RegionPair,
@@ -45,4 +46,3 @@ pub use security_profile::{
     Control, ControlFamily, Enforcement, Guardrail, Mechanism, PolicyFile, SecurityProfile,
     Severity,
 };
-pub use crate::slug::Slug;

@@ -4,9 +4,9 @@
 //! `comment` makes it safe behind a comment sign; `slug`, `uuid` and `sha256` derive names; `where`
 //! and `pluck` select from lists. All are pure.
 
-use serde_json::ser::{PrettyFormatter, Serializer};
-use serde_json::Value as Json;
 use serde::Serialize as _;
+use serde_json::Value as Json;
+use serde_json::ser::{PrettyFormatter, Serializer};
 use tera::{Kwargs, State, Tera, TeraResult, Value};
 use uuid::Uuid;
 
@@ -45,8 +45,11 @@ fn json(value: Value, _: Kwargs, _: &State) -> TeraResult<String> {
 fn json_pretty(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<String> {
     let indent = kwargs.get::<usize>("indent")?.unwrap_or(0);
     let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"  "));
-    plain(&value)?.serialize(&mut serializer).map_err(tera::Error::message)?;
+    let mut serializer =
+        Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"  "));
+    plain(&value)?
+        .serialize(&mut serializer)
+        .map_err(tera::Error::message)?;
     let text = String::from_utf8(bytes).map_err(tera::Error::message)?;
     Ok(text.replace('\n', &format!("\n{}", " ".repeat(indent))))
 }
@@ -68,7 +71,10 @@ fn hcl_literal(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<String> {
 /// Text on one line, for behind a comment sign.
 fn comment(value: Value, _: Kwargs, _: &State) -> TeraResult<String> {
     let text = to_text(&plain(&value)?);
-    let visible = text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect::<String>();
+    let visible = text
+        .chars()
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
+        .collect::<String>();
     Ok(visible.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -116,7 +122,9 @@ fn select(list: Vec<Value>, kwargs: Kwargs, _: &State) -> TeraResult<Vec<Value>>
     let attribute = kwargs.must_get::<&str>("attribute")?;
     let wanted = kwargs.get::<Value>("value")?;
     let fits = |element: &Value| {
-        let Some(found) = element.get_from_path(attribute) else { return false };
+        let Some(found) = element.get_from_path(attribute) else {
+            return false;
+        };
         match &wanted {
             None => !found.is_none() && !found.is_undefined() && found.len() != Some(0),
             Some(wanted) => {
@@ -146,7 +154,11 @@ fn pluck(list: Vec<Value>, kwargs: Kwargs, _: &State) -> TeraResult<Vec<Value>> 
 
 /// Characters that YAML does not take unescaped, or that break a line.
 fn is_unprintable(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    character.is_control()
+        || matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 fn escape_unprintable(json: &str) -> String {
@@ -178,7 +190,10 @@ mod tests {
 
     #[test]
     fn json_keeps_order_and_indents() {
-        assert_eq!(render("{{ v | json }}", json!({"b": 1, "a": "\"<x>"})), r#"{"b":1,"a":"\"<x>"}"#);
+        assert_eq!(
+            render("{{ v | json }}", json!({"b": 1, "a": "\"<x>"})),
+            r#"{"b":1,"a":"\"<x>"}"#
+        );
         assert_eq!(
             render("x: {{ v | json_pretty(indent=2) }}", json!({"b": [1]})),
             "x: {\n    \"b\": [\n      1\n    ]\n  }"
@@ -187,18 +202,33 @@ mod tests {
 
     #[test]
     fn yaml_reads_back_what_was_written() {
-        for text in ["a: b # c", "yes", "\"q\" 'q' \\", "${{ x }} {{ x }}", "🚀", "a\u{7f}\u{85}\u{2028}b\n", "- x", ""] {
+        for text in [
+            "a: b # c",
+            "yes",
+            "\"q\" 'q' \\",
+            "${{ x }} {{ x }}",
+            "🚀",
+            "a\u{7f}\u{85}\u{2028}b\n",
+            "- x",
+            "",
+        ] {
             let written = render("k: {{ v | yaml }}\n", json!(text));
             assert!(written.lines().count() == 1, "{written}");
             let read: Json = serde_yaml::from_str(&written).unwrap();
             assert_eq!(read["k"], json!(text));
         }
-        assert_eq!(render("{{ v | yaml }}", json!(["a", true, 1])), r#"["a",true,1]"#);
+        assert_eq!(
+            render("{{ v | yaml }}", json!(["a", true, 1])),
+            r#"["a",true,1]"#
+        );
     }
 
     #[test]
     fn comments_stay_on_their_line() {
-        assert_eq!(render("# {{ v | comment }}", json!("a\nb\r\u{2028}c  d")), "# a b c d");
+        assert_eq!(
+            render("# {{ v | comment }}", json!("a\nb\r\u{2028}c  d")),
+            "# a b c d"
+        );
     }
 
     #[test]
@@ -215,7 +245,10 @@ mod tests {
         assert_eq!(id, render("{{ v | uuid }}", json!("component")));
         assert_ne!(id, render("{{ v | uuid }}", json!("Component")));
         assert_eq!(Uuid::parse_str(&id).unwrap().get_version_num(), 5);
-        assert_eq!(render("{{ v | slug }}", json!("Ünïcode Storage/..")), "unicode-storage");
+        assert_eq!(
+            render("{{ v | slug }}", json!("Ünïcode Storage/..")),
+            "unicode-storage"
+        );
         assert_eq!(render("{{ v | sha256 }}", json!("")).len(), 64);
     }
 
@@ -226,11 +259,19 @@ mod tests {
             {"n": "b", "on": false, "in": []},
             {"n": "c", "on": true, "in": ["y"], "d": {"e": null}},
         ]);
-        let names = |call: &str| render(&format!("{{{{ v | {call} | pluck(attribute='n') | json }}}}"), list.clone());
+        let names = |call: &str| {
+            render(
+                &format!("{{{{ v | {call} | pluck(attribute='n') | json }}}}"),
+                list.clone(),
+            )
+        };
         assert_eq!(names("where(attribute='on', value=true)"), r#"["a","c"]"#);
         assert_eq!(names("where(attribute='in', value='y')"), r#"["a","c"]"#);
         assert_eq!(names("where(attribute='in')"), r#"["a","c"]"#);
         assert_eq!(names("where(attribute='d.e')"), r#"["a"]"#);
-        assert_eq!(render("{{ v | pluck(attribute='in') | json }}", list), r#"["x","y","y"]"#);
+        assert_eq!(
+            render("{{ v | pluck(attribute='in') | json }}", list),
+            r#"["x","y","y"]"#
+        );
     }
 }

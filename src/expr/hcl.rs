@@ -11,8 +11,10 @@ pub(super) fn on_one_line(value: &Value) -> String {
         }
         Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
         Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{} = {}", key(name), on_one_line(value))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{} = {}", key(name), on_one_line(value)))
+                .collect();
             format!("{{ {} }}", fields.join(", "))
         }
         Value::String(text) => string(text),
@@ -26,13 +28,17 @@ pub(super) fn on_lines(value: &Value, indent: usize) -> String {
     let outer = " ".repeat(indent);
     match value {
         Value::Array(items) if !items.is_empty() => {
-            let lines = items.iter().map(|item| format!("{inner}{},\n", on_lines(item, indent + 2)));
+            let lines = items
+                .iter()
+                .map(|item| format!("{inner}{},\n", on_lines(item, indent + 2)));
             format!("[\n{}{outer}]", lines.collect::<String>())
         }
         Value::Object(fields) if !fields.is_empty() => {
             let mut lines = String::new();
-            let fields: Vec<(String, String)> =
-                fields.iter().map(|(name, value)| (key(name), on_lines(value, indent + 2))).collect();
+            let fields: Vec<(String, String)> = fields
+                .iter()
+                .map(|(name, value)| (key(name), on_lines(value, indent + 2)))
+                .collect();
             for (at, (name, value)) in fields.iter().enumerate() {
                 let width = width_of_group(&fields, at);
                 lines.push_str(&format!("{inner}{name:width$} = {value}\n"));
@@ -52,12 +58,18 @@ fn width_of_group(fields: &[(String, String)], at: usize) -> usize {
     }
     let before = fields[..at].iter().rev().take_while(short);
     let after = fields[at..].iter().take_while(short);
-    before.chain(after).map(|(name, _)| name.chars().count()).max().unwrap_or(0)
+    before
+        .chain(after)
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0)
 }
 
 fn key(name: &str) -> String {
     let mut characters = name.chars();
-    let plain = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    let plain = characters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         && !matches!(name, "true" | "false" | "null" | "for" | "in" | "if");
     if plain { name.to_owned() } else { string(name) }
@@ -79,7 +91,10 @@ fn string(text: &str) -> String {
                 quoted.push(character);
                 quoted.push(character);
             }
-            control if control.is_control() || matches!(control, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+            control
+                if control.is_control()
+                    || matches!(control, '\u{2028}' | '\u{2029}' | '\u{feff}') =>
+            {
                 quoted.push_str(&format!("\\u{:04x}", control as u32));
             }
             other => quoted.push(other),
@@ -98,7 +113,10 @@ mod tests {
     fn strings_cannot_become_templates() {
         assert_eq!(on_one_line(&json!("${x} %{if} $x")), r#""$${x} %%{if} $x""#);
         assert_eq!(on_one_line(&json!("$${x}")), r#""$$${x}""#);
-        assert_eq!(on_one_line(&json!("a\"b\\c\nd\u{7}")), r#""a\"b\\c\nd\u0007""#);
+        assert_eq!(
+            on_one_line(&json!("a\"b\\c\nd\u{7}")),
+            r#""a\"b\\c\nd\u0007""#
+        );
     }
 
     #[test]

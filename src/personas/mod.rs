@@ -4,11 +4,15 @@
 //! nothing of flows and runs; files are rendered through [`crate::port::Host`] by the skills. All are
 //! pure but QA and Approvals' shared tool, which runs programs and reads the clock.
 
+mod backstage_publisher;
 mod cloud_architect;
+mod evidence_sink;
+mod iac_engineer;
 mod input;
 mod names;
 mod persona;
 mod product_manager;
+mod qa_verification;
 mod security_compliance;
 #[cfg(test)]
 mod testing;

@@ -84,6 +84,51 @@ pub(super) fn product(name: &str) -> ProductRequest {
     }
 }
 
+/// What the first three personas give for a name, as the inputs of those after them.
+pub(super) fn designed(name: &str) -> Value {
+    let product = product(name);
+    let mut given = serde_json::json!({ "product_spec": product });
+    for persona in &super::all()[1..3] {
+        let outcome = call(persona, &given, &BlankHost).unwrap();
+        for (port, value) in outcome.output.as_object().unwrap() {
+            given[port] = value.clone();
+        }
+    }
+    given
+}
+
+/// A summary that waits for approval, with one case of each good ending.
+pub(super) fn summary() -> Value {
+    let case = |id: &str, status: &str, reason: &str| {
+        serde_json::json!({
+            "id": id, "title": "t", "mandatory": true, "status": status, "reason": reason,
+            "controls": ["cm-2"], "guardrails": ["GR-AC-01"], "tool": "flowctl", "subject": "iac",
+            "details": [],
+        })
+    };
+    serde_json::json!({
+        "product_slug": "secure-storage",
+        "status": "pending_approval",
+        "mode": "full",
+        "executed_at": "2026-01-02T03:04:05Z",
+        "iac_tree_sha256": "0".repeat(64),
+        "tools": [{ "name": "flowctl", "version": "0" }],
+        "counts": { "total": 2, "passed": 1, "failed": 0, "not_run": 1, "mandatory_failed": 0 },
+        "test_cases": [
+            case("QA-DG-01", "passed", ""),
+            case("QA-TF-02-azure-stack", "not-run", "no provider"),
+        ],
+    })
+}
+
+/// A gate's yes.
+pub(super) fn decision() -> Value {
+    serde_json::json!({
+        "decision": "approved", "by": "jane", "at": "2026-01-02T04:00:00Z",
+        "comment": "looks \"good\"", "identity": "unverified", "digest": "sha256:00", "round": 1,
+    })
+}
+
 /// Renders nothing, and accepts everything: for tests of what a persona decides.
 pub(super) struct BlankHost;
 
