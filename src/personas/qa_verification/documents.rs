@@ -98,6 +98,7 @@ fn policy_coverage_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
         .filter(|guardrail| guardrail.mandatory)
     {
         for point in &guardrail.enforcement {
+            let Some(path) = &point.path else { continue };
             points += 1;
             // A Rego rule stands in its file as its own name; so do the others, as a word.
             let found = tree
@@ -110,7 +111,7 @@ fn policy_coverage_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
                 };
                 findings.push(format!(
                     "{}: no {kind} `{}` in {}",
-                    guardrail.id, point.policy, point.path
+                    guardrail.id, point.policy, path
                 ));
             }
         }
