@@ -2,7 +2,9 @@
 
 pub mod diagnostic;
 pub mod expr;
+pub mod flow;
 pub mod id;
+pub mod plan;
 pub mod port;
 pub mod value;
 pub mod yaml;
