@@ -6,5 +6,6 @@ pub mod flow;
 pub mod id;
 pub mod plan;
 pub mod port;
+pub mod run;
 pub mod value;
 pub mod yaml;

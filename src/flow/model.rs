@@ -215,7 +215,8 @@ pub enum GateScope {
 }
 
 /// What an unanswered gate does when its time is up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// As if rejected.
     #[default]
