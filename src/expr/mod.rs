@@ -5,6 +5,8 @@
 //! Main types: [`Reference`], [`Binding`], [`Template`], [`Scope`].
 
 mod binding;
+mod filters;
+mod hcl;
 mod path;
 mod reference;
 mod scope;

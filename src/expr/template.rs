@@ -43,6 +43,7 @@ pub(crate) fn engine() -> Tera {
     static ENGINE: LazyLock<Tera> = LazyLock::new(|| {
         let mut tera = Tera::default();
         tera.autoescape_on(Vec::<&'static str>::new());
+        super::filters::register(&mut tera);
         tera
     });
     ENGINE.clone()
