@@ -3,9 +3,12 @@
 pub mod contracts;
 pub mod diagnostic;
 pub mod expr;
+pub mod flow;
 pub mod id;
 pub mod personas;
+pub mod plan;
 pub mod port;
+pub mod run;
 pub mod slug;
 pub mod value;
 pub mod yaml;
