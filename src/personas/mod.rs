@@ -15,6 +15,8 @@ mod product_manager;
 mod qa_verification;
 mod security_compliance;
 #[cfg(test)]
+mod skills;
+#[cfg(test)]
 mod testing;
 
 pub use persona::{Persona, all};

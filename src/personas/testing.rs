@@ -86,7 +86,11 @@ pub(super) fn product(name: &str) -> ProductRequest {
 
 /// What the first three personas give for a name, as the inputs of those after them.
 pub(super) fn designed(name: &str) -> Value {
-    let product = product(name);
+    designed_for(&product(name))
+}
+
+/// What the first three personas give for a request.
+pub(super) fn designed_for(product: &ProductRequest) -> Value {
     let mut given = serde_json::json!({ "product_spec": product });
     for persona in &super::all()[1..3] {
         let outcome = call(persona, &given, &BlankHost).unwrap();

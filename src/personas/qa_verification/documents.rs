@@ -102,7 +102,7 @@ fn policy_coverage_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
             points += 1;
             // A Rego rule stands in its file as its own name; so do the others, as a word.
             let found = tree
-                .text(&point.path)
+                .text(path)
                 .is_ok_and(|text| contains_word(&text, &point.policy));
             if !found {
                 let kind = match point.mechanism {

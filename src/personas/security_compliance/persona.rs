@@ -189,4 +189,89 @@ mod tests {
             }
         }
     }
+
+    fn rendered(change: impl FnOnce(&mut ProductRequest)) -> Vec<crate::port::File> {
+        let mut product = testing::product("x\"y: <b> ${z} {{ q }} 🚀");
+        change(&mut product);
+        let given = testing::designed_for(&product);
+        let inputs = serde_json::json!({
+            "product_spec": given["product_spec"], "architecture_spec": given["architecture_spec"],
+        });
+        testing::call(&PERSONA, &inputs, &crate::personas::skills::SkillHost)
+            .unwrap()
+            .files
+    }
+
+    #[test]
+    fn the_pack_has_the_files_that_the_profile_names_and_they_are_well_formed() {
+        for level in DataClassification::ALL {
+            for clouds in [
+                &Cloud::ALL[..],
+                &[Cloud::Gcp],
+                &[Cloud::Aws],
+                &[Cloud::Oci],
+                &[Cloud::Azure],
+            ] {
+                let profile = profile_at(level, clouds);
+                let files = rendered(|product| {
+                    product.data_classification = level;
+                    product.target_clouds = clouds.to_vec().try_into().unwrap();
+                    product.slug = crate::slug::Slug::of("Secure Storage");
+                });
+                for file in &profile.policy_files {
+                    assert!(
+                        files.iter().any(|f| f.path == file.path),
+                        "{level} {}",
+                        file.path
+                    );
+                }
+                for file in &files {
+                    let text = std::str::from_utf8(&file.content).unwrap();
+                    match file.path.rsplit_once('.').unwrap().1 {
+                        "json" => drop(serde_json::from_str::<serde_json::Value>(text).unwrap()),
+                        "yaml" => drop(serde_yaml::from_str::<serde_yaml::Value>(text).unwrap()),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mandatory_definitions_deny_and_recommended_ones_audit() {
+        let effect = |level, name: &str| {
+            let files = rendered(|product| product.data_classification = level);
+            let file = files
+                .iter()
+                .find(|f| f.path.ends_with("initiative.json"))
+                .unwrap();
+            let json: serde_json::Value = serde_json::from_slice(&file.content).unwrap();
+            let definitions = json["properties"]["policyDefinitions"].as_array().unwrap();
+            let definition = definitions
+                .iter()
+                .find(|d| d["policyDefinitionReferenceId"] == name)
+                .unwrap();
+            definition["parameters"]["effect"]["value"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            effect(DataClassification::Public, "storage-no-shared-key"),
+            "Audit"
+        );
+        assert_eq!(
+            effect(DataClassification::Internal, "storage-no-shared-key"),
+            "Deny"
+        );
+        assert_eq!(
+            effect(DataClassification::Public, "storage-no-public-access"),
+            "Deny"
+        );
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_bytes() {
+        assert_eq!(rendered(|_| ()), rendered(|_| ()));
+    }
 }

@@ -41,12 +41,9 @@ pub(super) fn files(product: &ProductRequest, guardrails: &[Guardrail]) -> Vec<P
         for guardrail in guardrails {
             let points = guardrail.enforcement.iter();
             for point in points.filter(|p| p.cloud == cloud && p.mechanism != Mechanism::Rego) {
-                add(
-                    &point.path,
-                    Some(cloud),
-                    format(point.mechanism),
-                    &guardrail.id,
-                );
+                if let Some(path) = &point.path {
+                    add(path, Some(cloud), format(point.mechanism), &guardrail.id);
+                }
             }
         }
     }
