@@ -10,5 +10,6 @@ pub mod plan;
 pub mod port;
 pub mod run;
 pub mod slug;
+pub mod store;
 pub mod value;
 pub mod yaml;
