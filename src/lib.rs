@@ -11,5 +11,6 @@ pub mod port;
 pub mod run;
 pub mod slug;
 pub mod store;
+pub mod tool;
 pub mod value;
 pub mod yaml;
