@@ -10,5 +10,7 @@ pub mod plan;
 pub mod port;
 pub mod run;
 pub mod slug;
+pub mod store;
+pub mod tool;
 pub mod value;
 pub mod yaml;

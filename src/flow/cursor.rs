@@ -12,16 +12,16 @@ use crate::value::Value;
 use crate::yaml::{Entry, Kind, Node};
 
 /// A mapping whose keys are all known, and the problems of the file.
-pub(super) struct Cursor<'a, 'p> {
-    pub(super) source: &'a Arc<Source>,
-    pub(super) problems: &'p mut Diagnostics,
-    pub(super) span: Span,
+pub(crate) struct Cursor<'a, 'p> {
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) problems: &'p mut Diagnostics,
+    pub(crate) span: Span,
     entries: &'a [Entry],
 }
 
 impl<'a, 'p> Cursor<'a, 'p> {
     /// Opens a mapping; `None`, with a diagnostic, for any other value. Unknown keys are reported.
-    pub(super) fn open(
+    pub(crate) fn open(
         node: &'a Node,
         what: &str,
         tables: &[&[Key]],
@@ -53,15 +53,15 @@ impl<'a, 'p> Cursor<'a, 'p> {
         Some(Self { source, problems, span: node.span, entries })
     }
 
-    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&'a Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
+    pub(crate) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
         let node = self.get(key)?;
         match &node.kind {
             Kind::Text(text) => Some(Spanned { value: text.clone(), span: node.span }),
@@ -72,7 +72,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
         }
     }
 
-    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
         let node = self.get(key)?;
         match &node.kind {
             Kind::Scalar(Value::Bool(value)) => Some(*value),
@@ -83,7 +83,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
         }
     }
 
-    pub(super) fn duration(&mut self, key: &str) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, key: &str) -> Option<Duration> {
         let node = self.get(key)?;
         if let Kind::Text(text) = &node.kind
             && let Some(duration) = duration::parse(text)
@@ -100,7 +100,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 
     /// A string that must be one of a few words.
-    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
         let Spanned { value, span } = self.text(key)?;
         if let Some((_, found)) = words.iter().find(|(word, _)| *word == value) {
             return Some(*found);
@@ -115,7 +115,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 
     /// A list of anything.
-    pub(super) fn list(&mut self, key: &str) -> Option<&'a [Node]> {
+    pub(crate) fn list(&mut self, key: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;
         match &node.kind {
             Kind::List(items) => Some(items),
@@ -127,7 +127,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 
     /// A mapping of anything; null counts as empty.
-    pub(super) fn map(&mut self, key: &str) -> &'a [Entry] {
+    pub(crate) fn map(&mut self, key: &str) -> &'a [Entry] {
         match self.get(key) {
             None => &[],
             Some(Node { kind: Kind::Map(entries), .. }) => entries,
@@ -140,7 +140,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 
     /// Reports a name that cannot be one.
-    pub(super) fn check_name(&mut self, what: &str, name: &str, span: Span) -> bool {
+    pub(crate) fn check_name(&mut self, what: &str, name: &str, span: Span) -> bool {
         if is_name(name) {
             return true;
         }
@@ -151,11 +151,11 @@ impl<'a, 'p> Cursor<'a, 'p> {
         false
     }
 
-    pub(super) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
+    pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
         self.problems.push(wrong_type(self.source, node, what, wanted));
     }
 
-    pub(super) fn missing(&mut self, what: &str, key: &str, help: &str) {
+    pub(crate) fn missing(&mut self, what: &str, key: &str, help: &str) {
         let line_end = self.source.text[self.source.floor(self.span.start)..].find('\n');
         let end = line_end.map_or(self.span.end, |length| self.span.end.min(self.span.start + length));
         self.problems.push(
@@ -170,7 +170,7 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 }
 
-pub(super) fn wrong_type(source: &Arc<Source>, node: &Node, what: &str, wanted: &str) -> Diagnostic {
+pub(crate) fn wrong_type(source: &Arc<Source>, node: &Node, what: &str, wanted: &str) -> Diagnostic {
     Diagnostic::error(Code::WrongType, format!("{what} must be {wanted}"), source, node.span)
         .label(format!("this is {}", node.type_name()))
 }

@@ -5,13 +5,13 @@ use serde_json::json;
 use crate::value::Value;
 
 /// One key: its name, the JSON Schema of what it takes, and a sentence for editors.
-pub(super) struct Key {
+pub(crate) struct Key {
     pub(super) name: &'static str,
     pub(super) schema: fn() -> Value,
     pub(super) doc: &'static str,
 }
 
-const fn key(name: &'static str, schema: fn() -> Value, doc: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, schema: fn() -> Value, doc: &'static str) -> Key {
     Key { name, schema, doc }
 }
 

@@ -16,9 +16,11 @@ mod node;
 mod policy;
 mod schema;
 
+pub(crate) use cursor::Cursor;
 pub use duration::{parse as parse_duration, show as show_duration};
 pub use input::{InputDecl, InputType};
 pub use keys::NEAR_KINDS;
+pub(crate) use keys::{Key, key};
 pub use model::{
     Activate, ApprovalDecl, Backoff, Expiry, Flow, GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl,
     ProcessOutput, Retry, RetryOn, Spanned,
