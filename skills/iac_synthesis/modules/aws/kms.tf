@@ -41,7 +41,7 @@ resource "aws_kms_key" "primary" {
 }
 
 resource "aws_kms_alias" "primary" {
-  name          = "alias/${local.stem}"
+  name          = local.key_alias
   target_key_id = aws_kms_key.primary.key_id
 }
 
@@ -62,6 +62,6 @@ resource "aws_kms_alias" "replica" {
   count    = local.replicas
   provider = aws.replica
 
-  name          = "alias/${local.stem}-replica"
+  name          = "${local.key_alias}-replica"
   target_key_id = aws_kms_key.replica[0].key_id
 }

@@ -6,7 +6,7 @@ resource "aws_s3_bucket" "logs" {
   # checkov:skip=CKV_AWS_18: A log bucket that logs its own deliveries feeds itself; CloudTrail data events cover it.
   # checkov:skip=CKV_AWS_144: Access logs are kept per region; the replica region writes its own.
   # checkov:skip=CKV_AWS_145: S3 delivers access logs only to buckets whose default encryption is SSE-S3.
-  bucket        = local.bucket_names.logs
+  bucket        = var.names.log_bucket
   force_destroy = false
 
   tags = local.tags

@@ -11,16 +11,13 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
 
-  # Bucket names are global: the slug says whose it is, the digest of account, region and slug keeps it unique and stable.
-  digest = substr(sha256("${local.account_id}/${data.aws_region.current.id}/${var.name}"), 0, 8)
-  stem   = "${trimsuffix(substr(var.name, 0, 38), "-")}-${local.digest}"
+  # A name that is long already is cut, and the digest of the whole keeps the result unique.
+  replica_log_bucket = coalesce(
+    var.names.replica_log_bucket,
+    "${trimsuffix(substr(var.names.replica_bucket, 0, 49), "-")}-${substr(sha256(var.names.replica_bucket), 0, 8)}-logs",
+  )
 
-  bucket_names = {
-    primary      = local.stem
-    logs         = "${local.stem}-logs"
-    replica      = "${local.stem}-replica"
-    replica_logs = "${local.stem}-replica-logs"
-  }
+  key_alias = "alias/${trimprefix(var.names.key_alias, "alias/")}"
 
   tags = merge(var.tags, {
     "data-classification" = var.data_classification
@@ -38,7 +35,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "primary" {
-  bucket        = local.bucket_names.primary
+  bucket        = var.names.bucket
   force_destroy = false
 
   # Always on: it cannot be added later without replacing the bucket. Alone it retains nothing; the rule below does.
@@ -68,7 +65,7 @@ resource "aws_s3_bucket_versioning" "primary" {
   bucket = aws_s3_bucket.primary.id
 
   versioning_configuration {
-    status = "Enabled"
+    status = var.versioning_enabled ? "Enabled" : "Suspended"
   }
 }
 
@@ -86,13 +83,13 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "primary" {
 }
 
 resource "aws_s3_bucket_object_lock_configuration" "primary" {
-  count = var.immutability.mode == "none" ? 0 : 1
+  count = var.immutability.enabled ? 1 : 0
 
   bucket = aws_s3_bucket.primary.id
 
   rule {
     default_retention {
-      mode = var.immutability.mode == "locked" ? "COMPLIANCE" : "GOVERNANCE"
+      mode = var.immutability.mode
       days = var.immutability.days
     }
   }
@@ -152,7 +149,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "primary" {
     filter {}
 
     noncurrent_version_expiration {
-      noncurrent_days = var.soft_delete_days
+      noncurrent_days = var.noncurrent_version_days
     }
   }
 

@@ -54,8 +54,8 @@ output "effective_settings" {
     data_classification     = var.data_classification
     minimum_tls_version     = var.minimum_tls_version
     key_rotation_days       = var.key_rotation_days
-    versioning              = true
-    soft_delete_days        = var.soft_delete_days
+    versioning              = var.versioning_enabled
+    noncurrent_version_days = var.noncurrent_version_days
     immutability            = var.immutability
     replication             = var.replication.enabled
     replication_target_secs = var.replication.time_control ? 900 : null

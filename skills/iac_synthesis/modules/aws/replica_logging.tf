@@ -9,7 +9,7 @@ resource "aws_s3_bucket" "replica_logs" {
   count    = local.replicas
   provider = aws.replica
 
-  bucket        = local.bucket_names.replica_logs
+  bucket        = local.replica_log_bucket
   force_destroy = false
 
   tags = local.tags

@@ -5,7 +5,7 @@ resource "aws_s3_bucket" "replica" {
   count    = local.replicas
   provider = aws.replica
 
-  bucket        = local.bucket_names.replica
+  bucket        = var.names.replica_bucket
   force_destroy = false
 
   # Locked versions replicate only into a bucket that has Object Lock too.
@@ -65,14 +65,14 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "replica" {
 }
 
 resource "aws_s3_bucket_object_lock_configuration" "replica" {
-  count    = var.immutability.mode == "none" ? 0 : local.replicas
+  count    = var.immutability.enabled ? local.replicas : 0
   provider = aws.replica
 
   bucket = aws_s3_bucket.replica[0].id
 
   rule {
     default_retention {
-      mode = var.immutability.mode == "locked" ? "COMPLIANCE" : "GOVERNANCE"
+      mode = var.immutability.mode
       days = var.immutability.days
     }
   }
@@ -103,7 +103,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "replica" {
     }
 
     noncurrent_version_expiration {
-      noncurrent_days = var.soft_delete_days
+      noncurrent_days = var.noncurrent_version_days
     }
   }
 
@@ -168,7 +168,7 @@ resource "aws_s3_bucket_policy" "replica" {
 resource "aws_iam_role" "replication" {
   count = local.replicas
 
-  name        = "${local.stem}-replication"
+  name        = var.names.replication_role
   description = "Lets S3 copy ${var.name} to the replica region"
 
   assume_role_policy = jsonencode({
@@ -301,7 +301,7 @@ resource "aws_s3_bucket_replication_configuration" "primary" {
 resource "aws_cloudwatch_metric_alarm" "replication_latency" {
   count = local.replicas
 
-  alarm_name        = "${local.stem}-replication-latency"
+  alarm_name        = "${var.names.bucket}-replication-latency"
   alarm_description = "Replication of ${var.name} is more than ${var.replication.latency_alarm_seconds} seconds behind: the recovery point objective is at risk."
 
   namespace           = "AWS/S3"

@@ -1,10 +1,45 @@
 variable "name" {
-  description = "Product slug. Every resource name is derived from it; a short digest of account and region keeps bucket names globally unique."
+  description = "Product slug, for descriptions; the resources carry the names in `names`."
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
-    error_message = "name must be 3 to 63 lower-case letters, digits or hyphens, and may not begin or end with a hyphen."
+    condition     = can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 48
+    error_message = "name must be a slug: lower-case letters and digits, single hyphens, at most 48 characters."
+  }
+}
+
+variable "names" {
+  description = "Names of the resources. Bucket names are unique in all of AWS. `replica_log_bucket` is derived from `replica_bucket` when it is left out."
+  type = object({
+    bucket             = string
+    log_bucket         = string
+    replica_bucket     = string
+    replica_log_bucket = optional(string)
+    key_alias          = string
+    replication_role   = string
+  })
+
+  validation {
+    condition = alltrue([
+      for name in compact([var.names.bucket, var.names.log_bucket, var.names.replica_bucket, var.names.replica_log_bucket]) :
+      can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", name))
+    ])
+    error_message = "Bucket names must be 3 to 63 lower-case letters, digits or hyphens, and may not begin or end with a hyphen."
+  }
+
+  validation {
+    condition     = length(distinct(compact([var.names.bucket, var.names.log_bucket, var.names.replica_bucket, var.names.replica_log_bucket]))) == length(compact([var.names.bucket, var.names.log_bucket, var.names.replica_bucket, var.names.replica_log_bucket]))
+    error_message = "Every bucket needs a name of its own."
+  }
+
+  validation {
+    condition     = can(regex("^(alias/)?[A-Za-z0-9/_-]{1,240}$", var.names.key_alias)) && !startswith(trimprefix(var.names.key_alias, "alias/"), "aws/")
+    error_message = "names.key_alias takes letters, digits, slashes, underscores and hyphens, and may not begin with aws/."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.names.replication_role))
+    error_message = "names.replication_role must be at most 64 characters that IAM accepts."
   }
 }
 
@@ -107,42 +142,54 @@ variable "network" {
   }
 }
 
-variable "immutability" {
-  description = "Write-once retention of every object version: `none`, `unlocked` (Object Lock GOVERNANCE: a privileged role may lift it) or `locked` (COMPLIANCE: nobody may, not even the root user), for `days`."
-  type = object({
-    mode = string
-    days = optional(number, 30)
-  })
-  default = { mode = "unlocked", days = 30 }
+variable "versioning_enabled" {
+  description = "Keep every earlier version of an object. S3 needs it for Object Lock and for replication, so it can only be on."
+  type        = bool
+  default     = true
 
   validation {
-    condition     = contains(["none", "unlocked", "locked"], var.immutability.mode)
-    error_message = "immutability.mode must be none, unlocked or locked."
+    condition     = var.versioning_enabled
+    error_message = "versioning_enabled may not be false: Object Lock and replication need versions."
+  }
+}
+
+variable "immutability" {
+  description = "Write-once retention of every object version with Object Lock: `GOVERNANCE` can be lifted by a privileged role, `COMPLIANCE` by nobody, not even the root user, for `days`."
+  type = object({
+    enabled = optional(bool, true)
+    mode    = optional(string, "GOVERNANCE")
+    days    = optional(number, 30)
+  })
+  default = {}
+
+  validation {
+    condition     = !var.immutability.enabled || contains(["GOVERNANCE", "COMPLIANCE"], var.immutability.mode)
+    error_message = "immutability.mode must be GOVERNANCE or COMPLIANCE."
   }
 
   validation {
-    condition     = var.immutability.days >= 1 && var.immutability.days <= 36500 && floor(var.immutability.days) == var.immutability.days
+    condition     = !var.immutability.enabled || (var.immutability.days >= 1 && var.immutability.days <= 36500 && floor(var.immutability.days) == var.immutability.days)
     error_message = "immutability.days must be a whole number from 1 to 36500."
   }
 
   validation {
-    condition     = var.data_classification != "restricted" || var.immutability.mode != "none"
-    error_message = "Restricted data must be immutable: immutability.mode may not be none."
+    condition     = var.data_classification != "restricted" || var.immutability.enabled
+    error_message = "Restricted data must be immutable: immutability.enabled may not be false."
   }
 }
 
-variable "soft_delete_days" {
-  description = "Days an overwritten or deleted object version stays recoverable."
+variable "noncurrent_version_days" {
+  description = "Days an overwritten or deleted object version stays recoverable; after them the lifecycle removes it."
   type        = number
   default     = 30
 
   validation {
-    condition     = var.soft_delete_days >= 7 && var.soft_delete_days <= 3650 && floor(var.soft_delete_days) == var.soft_delete_days
-    error_message = "soft_delete_days must be a whole number from 7 to 3650."
+    condition     = var.noncurrent_version_days >= 7 && var.noncurrent_version_days <= 3650 && floor(var.noncurrent_version_days) == var.noncurrent_version_days
+    error_message = "noncurrent_version_days must be a whole number from 7 to 3650."
   }
 
   validation {
-    condition     = !contains(["sensitive", "restricted"], var.data_classification) || var.soft_delete_days >= 30
+    condition     = !contains(["sensitive", "restricted"], var.data_classification) || var.noncurrent_version_days >= 30
     error_message = "Sensitive and restricted data must stay recoverable for at least 30 days."
   }
 }
@@ -178,7 +225,7 @@ variable "lifecycle_rules" {
   }
 
   validation {
-    condition     = var.lifecycle_rules.expire_after_days == null || var.immutability.mode == "none" ? true : var.lifecycle_rules.expire_after_days >= var.immutability.days
+    condition     = var.lifecycle_rules.expire_after_days == null || !var.immutability.enabled ? true : var.lifecycle_rules.expire_after_days >= var.immutability.days
     error_message = "lifecycle_rules.expire_after_days may not be earlier than the end of immutability.days."
   }
 }

@@ -9,7 +9,15 @@ mock_provider "aws" {
 variables {
   name                = "unit-test"
   data_classification = "restricted"
-  immutability        = { mode = "locked", days = 365 }
+  immutability        = { mode = "COMPLIANCE", days = 365 }
+
+  names = {
+    bucket           = "unit-test-data"
+    log_bucket       = "unit-test-logs"
+    replica_bucket   = "unit-test-copy"
+    key_alias        = "unit-test"
+    replication_role = "unit-test-replication"
+  }
 }
 
 run "refuses_upper_case_names" {
@@ -36,7 +44,7 @@ run "refuses_restricted_without_immutability" {
   command = plan
 
   variables {
-    immutability = { mode = "none" }
+    immutability = { enabled = false }
   }
 
   expect_failures = [var.immutability]
@@ -56,10 +64,10 @@ run "refuses_short_recovery_of_restricted_data" {
   command = plan
 
   variables {
-    soft_delete_days = 7
+    noncurrent_version_days = 7
   }
 
-  expect_failures = [var.soft_delete_days]
+  expect_failures = [var.noncurrent_version_days]
 }
 
 run "refuses_short_log_retention_of_restricted_data" {
@@ -160,4 +168,24 @@ run "refuses_reserved_tag_keys" {
   }
 
   expect_failures = [var.tags]
+}
+
+run "refuses_shared_bucket_names" {
+  command = plan
+
+  variables {
+    names = { bucket = "same", log_bucket = "same", replica_bucket = "other", key_alias = "unit-test", replication_role = "unit-test" }
+  }
+
+  expect_failures = [var.names]
+}
+
+run "refuses_unversioned_buckets" {
+  command = plan
+
+  variables {
+    versioning_enabled = false
+  }
+
+  expect_failures = [var.versioning_enabled]
 }

@@ -41,6 +41,14 @@ mock_provider "aws" {
 variables {
   name                = "unit-test"
   data_classification = "sensitive"
+
+  names = {
+    bucket           = "unit-test-data"
+    log_bucket       = "unit-test-logs"
+    replica_bucket   = "unit-test-copy"
+    key_alias        = "unit-test"
+    replication_role = "unit-test-replication"
+  }
 }
 
 run "defaults_are_secure" {
@@ -111,21 +119,27 @@ run "defaults_are_secure" {
   }
 }
 
-run "names_are_short_and_unique" {
+run "derived_names_are_valid" {
   command = plan
 
   variables {
-    name = "a-product-whose-name-is-as-long-as-the-contract-permits-it-here"
+    names = {
+      bucket           = "a-product-whose-name-is-as-long-as-the-contract-permits-it-data"
+      log_bucket       = "a-product-whose-name-is-as-long-as-the-contract-permits-it-logs"
+      replica_bucket   = "a-product-whose-name-is-as-long-as-the-contract-permits-it-copy"
+      key_alias        = "alias/unit-test"
+      replication_role = "unit-test-replication"
+    }
   }
 
   assert {
-    condition     = alltrue([for name in values(local.bucket_names) : length(name) <= 63 && can(regex("^[a-z0-9][a-z0-9-]*[a-z0-9]$", name))])
-    error_message = "bucket names must be valid"
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", aws_s3_bucket.replica_logs[0].bucket))
+    error_message = "the derived bucket name must be valid"
   }
 
   assert {
-    condition     = length(distinct(values(local.bucket_names))) == 4
-    error_message = "bucket names must differ"
+    condition     = aws_kms_alias.primary.name == "alias/unit-test"
+    error_message = "the prefix of an alias may be given or left out"
   }
 }
 
@@ -134,7 +148,7 @@ run "replication_can_be_turned_off" {
 
   variables {
     data_classification = "public"
-    immutability        = { mode = "none" }
+    immutability        = { enabled = false }
     replication         = { enabled = false }
   }
 
@@ -154,7 +168,7 @@ run "restricted_is_locked" {
 
   variables {
     data_classification = "restricted"
-    immutability        = { mode = "locked", days = 365 }
+    immutability        = { mode = "COMPLIANCE", days = 365 }
     minimum_tls_version = "1.3"
     lifecycle_rules     = { cool_after_days = 30, archive_after_days = 90, expire_after_days = 2555 }
     network             = { vpc_endpoint_ids = ["vpce-0123456789abcdef0"], organization_id = "o-a1b2c3d4e5" }
@@ -162,7 +176,7 @@ run "restricted_is_locked" {
 
   assert {
     condition     = aws_s3_bucket_object_lock_configuration.primary[0].rule[0].default_retention[0].mode == "COMPLIANCE"
-    error_message = "locked means COMPLIANCE"
+    error_message = "the mode must be what was asked for"
   }
 
   assert {

@@ -20,6 +20,14 @@ module "storage" {
   name                = "basic-example"
   data_classification = "sensitive"
 
+  names = {
+    bucket           = "basic-example-data-${var.unique_suffix}"
+    log_bucket       = "basic-example-logs-${var.unique_suffix}"
+    replica_bucket   = "basic-example-copy-${var.unique_suffix}"
+    key_alias        = "basic-example"
+    replication_role = "basic-example-replication"
+  }
+
   network = {
     vpc_endpoint_ids = var.vpc_endpoint_ids
   }

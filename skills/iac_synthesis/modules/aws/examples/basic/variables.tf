@@ -15,3 +15,8 @@ variable "vpc_endpoint_ids" {
   type        = list(string)
   default     = []
 }
+
+variable "unique_suffix" {
+  description = "A few lower-case letters and digits that make the bucket names unique in all of AWS."
+  type        = string
+}
