@@ -14,7 +14,7 @@ resource "google_kms_crypto_key" "storage" {
   name            = var.names.key
   key_ring        = google_kms_key_ring.this.id
   purpose         = "ENCRYPT_DECRYPT"
-  rotation_period = "${var.key_rotation_days * 86400}s"
+  rotation_period = format("%ds", var.key_rotation_days * 86400)
 
   # A version that somebody destroys can be restored for 30 days.
   destroy_scheduled_duration = "${30 * local.seconds_per_day}s"
