@@ -1,5 +1,10 @@
 # Server access logs of the primary bucket, in a bucket of their own that nobody but the log service writes to.
 
+locals {
+  # S3 delivers access logs only to buckets whose default encryption is its own (SSE-S3).
+  log_sse_algorithm = "AES256"
+}
+
 # A log bucket that logs its own deliveries feeds itself.
 #trivy:ignore:AWS-0089
 resource "aws_s3_bucket" "logs" {
@@ -44,7 +49,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm = local.log_sse_algorithm
     }
   }
 }

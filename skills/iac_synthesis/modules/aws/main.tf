@@ -20,9 +20,8 @@ locals {
   key_alias = "alias/${trimprefix(var.names.key_alias, "alias/")}"
 
   tags = merge(var.tags, {
-    "data-classification" = var.data_classification
-    "managed-by"          = "terraform"
-    "module"              = "secure-storage-aws"
+    data_classification = var.data_classification
+    module              = "secure-storage-aws"
   })
 
   replicas = var.replication.enabled ? 1 : 0

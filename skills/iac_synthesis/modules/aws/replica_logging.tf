@@ -59,7 +59,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "replica_logs" {
 
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm = local.log_sse_algorithm
     }
   }
 }

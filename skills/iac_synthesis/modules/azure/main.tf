@@ -5,9 +5,8 @@ data "azurerm_client_config" "current" {}
 
 locals {
   tags = merge(var.tags, {
-    "data-classification" = var.data_classification
-    "managed-by"          = "terraform"
-    "module"              = "secure-storage-azure"
+    data_classification = var.data_classification
+    module              = "secure-storage-azure"
   })
 
   tiering_days = [var.lifecycle_rules.cool_after_days, var.lifecycle_rules.cold_after_days, var.lifecycle_rules.expire_after_days]
