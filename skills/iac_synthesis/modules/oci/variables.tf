@@ -123,8 +123,8 @@ variable "vault_type" {
   }
 
   validation {
-    condition     = !contains(["sensitive", "restricted"], var.data_classification) || var.vault_type == "VIRTUAL_PRIVATE"
-    error_message = "Keys of sensitive and restricted data must rotate by themselves: vault_type must be VIRTUAL_PRIVATE."
+    condition     = var.data_classification != "restricted" || var.vault_type == "VIRTUAL_PRIVATE"
+    error_message = "Keys of restricted data must rotate by themselves: vault_type must be VIRTUAL_PRIVATE."
   }
 }
 
