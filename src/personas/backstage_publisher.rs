@@ -90,7 +90,11 @@ mod tests {
     }
 
     fn yaml(outcome: &Outcome, name: &str) -> Value {
-        let file = outcome.files.iter().find(|file| file.path.ends_with(name)).unwrap();
+        let file = outcome
+            .files
+            .iter()
+            .find(|file| file.path.ends_with(name))
+            .unwrap();
         let text = std::str::from_utf8(&file.content).unwrap();
         // The first document is enough: those after it are of the same template.
         serde_yaml::from_str(text.split("\n---\n").next().unwrap()).unwrap()
@@ -103,8 +107,14 @@ mod tests {
             let outcome = bundle(name);
             let template = yaml(&outcome, "/template.yaml");
             assert_eq!(template["metadata"]["title"], name);
-            assert_eq!(template["spec"]["parameters"][0]["properties"]["product_name"]["default"], name);
-            assert_eq!(yaml(&outcome, "/catalog-info.yaml")["metadata"]["title"], name);
+            assert_eq!(
+                template["spec"]["parameters"][0]["properties"]["product_name"]["default"],
+                name
+            );
+            assert_eq!(
+                yaml(&outcome, "/catalog-info.yaml")["metadata"]["title"],
+                name
+            );
             assert_eq!(yaml(&outcome, "/mkdocs.yml")["site_name"], name);
         }
     }
@@ -115,7 +125,11 @@ mod tests {
         let template = yaml(&outcome, "/template.yaml");
         let values = &template["spec"]["steps"][0]["input"]["values"];
         assert_eq!(values["name"], "${{ parameters.name }}");
-        let skeleton = outcome.files.iter().find(|f| f.path.ends_with("skeleton/inputs.yaml")).unwrap();
+        let skeleton = outcome
+            .files
+            .iter()
+            .find(|f| f.path.ends_with("skeleton/inputs.yaml"))
+            .unwrap();
         assert!(String::from_utf8_lossy(&skeleton.content).contains("${{ values.rto_target"));
     }
 
@@ -126,8 +140,17 @@ mod tests {
         let signature = (product.signature)();
         for page in template["spec"]["parameters"].as_array().unwrap() {
             for (name, parameter) in page["properties"].as_object().unwrap() {
-                let Some(port) = signature.input(name) else { continue };
-                for key in ["minLength", "minimum", "maximum", "minItems", "enum", "pattern"] {
+                let Some(port) = signature.input(name) else {
+                    continue;
+                };
+                for key in [
+                    "minLength",
+                    "minimum",
+                    "maximum",
+                    "minItems",
+                    "enum",
+                    "pattern",
+                ] {
                     // Text such as `4h` is for people at a shell; the portal asks for a number.
                     if name.ends_with("_target") && key == "pattern" {
                         continue;

@@ -198,7 +198,12 @@ mod tests {
         let schema = include_str!("../../schemas/oscal_complete_schema-1.1.3.json");
         let schema: Value = serde_json::from_str(schema).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        for name in ["abc", "x\"y: <script> ${z} {{ q }} \\ 🚀", "倉庫製品", &"z".repeat(200)] {
+        for name in [
+            "abc",
+            "x\"y: <script> ${z} {{ q }} \\ 🚀",
+            "倉庫製品",
+            &"z".repeat(200),
+        ] {
             let outcome = evidence(name);
             assert_eq!(outcome.evidence.len(), 3);
             for file in &outcome.evidence {
@@ -220,7 +225,10 @@ mod tests {
         let result = &results["assessment-results"]["results"][0];
         let state = |control: &str| {
             let findings = result["findings"].as_array().unwrap();
-            let finding = findings.iter().find(|finding| finding["title"] == control).unwrap();
+            let finding = findings
+                .iter()
+                .find(|finding| finding["title"] == control)
+                .unwrap();
             finding["target"]["status"]["state"].clone()
         };
         assert_eq!(state("CM-2"), "satisfied");
@@ -233,9 +241,15 @@ mod tests {
     fn the_record_names_the_documents() {
         let outcome = evidence("abc");
         let record = &outcome.output["evidence_record"];
-        assert_eq!(outcome.output["evidence_bundle_path"], "artifacts/evidence/bundles/abc");
+        assert_eq!(
+            outcome.output["evidence_bundle_path"],
+            "artifacts/evidence/bundles/abc"
+        );
         assert_eq!(record["oscal"][0]["model"], "component-definition");
-        assert_eq!(record["oscal"][0]["sha256"], Digest::of(&outcome.evidence[0].content).hex());
+        assert_eq!(
+            record["oscal"][0]["sha256"],
+            Digest::of(&outcome.evidence[0].content).hex()
+        );
         assert_eq!(record["sources"].as_array().unwrap().len(), SOURCES.len());
         assert_eq!(evidence("abc"), outcome);
     }

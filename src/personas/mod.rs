@@ -11,6 +11,8 @@ mod iac_engineer;
 mod input;
 mod names;
 mod persona;
+#[cfg(test)]
+mod pipeline;
 mod product_manager;
 mod qa_verification;
 mod security_compliance;

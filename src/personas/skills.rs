@@ -19,16 +19,6 @@ static SKILLS: LazyLock<crate::tool::Registry> = LazyLock::new(|| {
 
 impl Host for SkillHost {
     fn render(&self, skill: &str, inputs: &Object) -> Result<Outcome, Failure> {
-        if let Ok(dump) = std::env::var("DUMP") { // TEMP
-            let outcome = SKILLS.render(skill, inputs)?;
-            for (list, at) in [(&outcome.files, ""), (&outcome.evidence, "artifacts/evidence/")] {
-                for file in list {
-                    let path = format!("{dump}/{at}{}", file.path);
-                    std::fs::create_dir_all(Path::new(&path).parent().unwrap()).unwrap();
-                    std::fs::write(path, &file.content).unwrap();
-                }
-            }
-        }
         SKILLS.render(skill, inputs)
     }
 

@@ -59,7 +59,12 @@ pub(super) fn design(product: &ProductRequest, baseline: &Baseline) -> OciDesign
                 protection_mode: level
                     .pick(["SOFTWARE", "SOFTWARE", "HSM", "HSM"])
                     .to_owned(),
-                vault_type: if restricted { "VIRTUAL_PRIVATE" } else { "DEFAULT" }.to_owned(),
+                vault_type: if restricted {
+                    "VIRTUAL_PRIVATE"
+                } else {
+                    "DEFAULT"
+                }
+                .to_owned(),
             },
             format!(
                 "Data classified {level} is encrypted with an own key in this protection mode, rotated this often (SC-12, SC-28)."
