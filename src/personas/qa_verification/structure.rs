@@ -295,7 +295,6 @@ fn weakens_encryption(line: &str) -> bool {
     is("https_traffic_only_enabled", &["false"])
         || is("min_tls_version", &["TLS1_0", "TLS1_1"])
         || is("enable_key_rotation", &["false"])
-        || is("sse_algorithm", &["AES256"])
 }
 
 fn holds_credential(line: &str) -> bool {
