@@ -6,6 +6,8 @@
 
 mod backstage_publisher;
 mod cloud_architect;
+#[cfg(test)]
+mod documents;
 mod evidence_sink;
 mod iac_engineer;
 mod input;

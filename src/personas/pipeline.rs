@@ -256,3 +256,50 @@ fn terraform_judges_where_it_is_installed() {
     );
     assert_eq!(run.given["qa_summary"]["tools"][1]["name"], "terraform");
 }
+
+#[test]
+fn the_checks_are_documented() {
+    let host = FullHost::new(false);
+    let given = inputs("Secure Storage", &Cloud::ALL, "restricted");
+    let run = run(given, &host, &untouched).unwrap();
+    let labels = run.given["security_profile"]["controls"]
+        .as_array()
+        .unwrap();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for case in run.given["qa_summary"]["test_cases"].as_array().unwrap() {
+        let id: Vec<&str> = case["id"].as_str().unwrap().splitn(4, '-').collect();
+        let id = id[..3].join("-");
+        if rows.iter().any(|row| row[0] == id) {
+            continue;
+        }
+        let words = |key: &str| {
+            let list = case[key].as_array().unwrap().iter();
+            list.map(|word| word.as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let controls = words("controls").into_iter().map(|id| {
+            let known = labels.iter().find(|control| control["id"] == id.as_str());
+            known.map_or(id.to_uppercase(), |control| {
+                control["label"].as_str().unwrap().to_owned()
+            })
+        });
+        let guardrails = words("guardrails");
+        rows.push(vec![
+            id,
+            case["title"].as_str().unwrap().to_owned(),
+            if guardrails.len() > 6 {
+                "every mandatory one".to_owned()
+            } else {
+                guardrails.join(", ")
+            },
+            if guardrails.len() > 6 {
+                "those of its guardrails".to_owned()
+            } else {
+                controls.collect::<Vec<_>>().join(", ")
+            },
+            case["tool"].as_str().unwrap().to_owned(),
+        ]);
+    }
+    let header = ["Check", "What holds", "Guardrails", "Controls", "Tool"];
+    testing::in_step("controls.md", "checks", &testing::table(&header, &rows));
+}

@@ -274,4 +274,99 @@ mod tests {
     fn the_same_request_gives_the_same_bytes() {
         assert_eq!(rendered(|_| ()), rendered(|_| ()));
     }
+
+    #[test]
+    fn the_mapping_is_documented() {
+        use super::super::catalogue::GUARDRAILS;
+        use crate::contracts::Mechanism;
+        let profile = profile_at(DataClassification::Restricted, &Cloud::ALL);
+        let label = |id: &String| {
+            profile
+                .controls
+                .iter()
+                .find(|control| control.id == *id)
+                .unwrap()
+                .label
+                .clone()
+        };
+        let rows = profile
+            .guardrails
+            .iter()
+            .zip(GUARDRAILS)
+            .map(|(guardrail, entry)| {
+                vec![
+                    guardrail.id.clone(),
+                    guardrail.title.clone(),
+                    entry.mandatory_from.to_string(),
+                    format!("{:?}", guardrail.severity).to_lowercase(),
+                    guardrail
+                        .controls
+                        .iter()
+                        .map(label)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    entry
+                        .decisions
+                        .iter()
+                        .map(|d| d.replace("CO-", "ADR-CO-"))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    guardrail
+                        .rego_rule
+                        .as_ref()
+                        .map_or(String::new(), |rule| format!("`{rule}`")),
+                ]
+            });
+        let header = [
+            "Guardrail",
+            "Title",
+            "Mandatory from",
+            "Severity",
+            "Controls",
+            "Decisions",
+            "Rego rule",
+        ];
+        testing::in_step(
+            "controls.md",
+            "guardrails",
+            &testing::table(&header, &rows.collect::<Vec<_>>()),
+        );
+        let rows = profile.guardrails.iter().map(|guardrail| {
+            let mut row = vec![guardrail.id.clone()];
+            row.extend(Cloud::ALL.map(|cloud| {
+                let points = guardrail
+                    .enforcement
+                    .iter()
+                    .filter(|point| point.cloud == cloud);
+                let names = points.map(|point| match point.mechanism {
+                    Mechanism::Rego => format!("rego `{}`", point.policy),
+                    Mechanism::Platform => format!("platform: {}", point.policy),
+                    _ => format!("`{}`", point.policy),
+                });
+                names.collect::<Vec<_>>().join(", ")
+            }));
+            row
+        });
+        let header = ["Guardrail", "Azure", "AWS", "Google Cloud", "OCI"];
+        testing::in_step(
+            "controls.md",
+            "enforcement",
+            &testing::table(&header, &rows.collect::<Vec<_>>()),
+        );
+        let rows = profile.controls.iter().map(|control| {
+            vec![
+                control.label.clone(),
+                control.title.clone(),
+                control.guardrails.join(", "),
+            ]
+        });
+        let rows: Vec<_> = rows
+            .map(|row| row.iter().map(|cell| cell.replace('|', "\\|")).collect())
+            .collect();
+        testing::in_step(
+            "controls.md",
+            "controls",
+            &testing::table(&["Control", "Title", "Guardrails"], &rows),
+        );
+    }
 }
