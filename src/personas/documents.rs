@@ -30,10 +30,10 @@ fn the_ports_are_documented() {
         } else {
             "effectful"
         };
-        text.push_str(&format!(
-            "### {}\n\n{} Tool `{}`, {effect}.\n\nTakes\n\n",
-            persona.name, persona.summary, persona.tool
-        ));
+        text.extend([
+            format!("### {}\n\n{} ", persona.name, persona.summary),
+            format!("Tool `{}`, {effect}.\n\nTakes\n\n", persona.tool),
+        ]);
         text.extend(signature.inputs.iter().map(line));
         text.push_str("\nGives\n\n");
         text.extend(signature.outputs.iter().map(line));

@@ -113,7 +113,11 @@ fn sources(call: &Call<'_>) -> Vec<EvidenceSource> {
 
 /// Reads a JSON document back and writes it with two-space indents.
 fn laid_out(file: File) -> Result<File, Failure> {
-    if !file.path.ends_with(".json") {
+    if file
+        .path
+        .rsplit_once('.')
+        .is_none_or(|(_, extension)| extension != "json")
+    {
         return Ok(file);
     }
     let value = read(&file)?;

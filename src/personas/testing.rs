@@ -221,7 +221,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         " --- |".repeat(header.len())
     );
     for row in rows {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
+        text.extend(["| ", row.join(" | ").as_str(), " |\n"]);
     }
     text
 }

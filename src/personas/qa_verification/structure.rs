@@ -77,7 +77,10 @@ fn sources(unit: &IaCUnit, tree: &Tree) -> Vec<Source> {
     let own = unit.files.iter().filter(|file| {
         let inside = file.path.strip_prefix(&unit.path).unwrap_or(&file.path);
         let inside = inside.trim_start_matches('/');
-        inside.ends_with(".tf") && !inside.contains('/')
+        inside
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| extension == "tf")
+            && !inside.contains('/')
     });
     // What cannot be read is the digest case's finding.
     own.filter_map(|file| {

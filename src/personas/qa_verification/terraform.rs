@@ -170,7 +170,7 @@ impl Terraform<'_> {
 
     fn validate(&self, unit: &IaCUnit, case: Case) -> TestCase {
         let folder = self.copy.join(&unit.path);
-        if let Some(reason) = self.needs_a_caller(&folder) {
+        if let Some(reason) = needs_a_caller(&folder) {
             return case.not_run(reason);
         }
         if let Some(missing) = self.mirrors.missing(&self.copy, &folder) {
@@ -199,18 +199,21 @@ impl Terraform<'_> {
             },
         }
     }
+}
 
-    /// A module that takes provider aliases can only be validated through a stack that passes them.
-    fn needs_a_caller(&self, folder: &Path) -> Option<String> {
-        let files = std::fs::read_dir(folder).ok()?;
-        let mut sources = files
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e == "tf"));
-        sources
-            .any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("configuration_aliases")))
-            .then(|| "the module takes provider aliases, so terraform can validate it only through the stack that calls it".to_owned())
-    }
+/// A module that takes provider aliases can only be validated through a stack that passes them.
+fn needs_a_caller(folder: &Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?;
+    let paths = files.flatten().map(|entry| entry.path());
+    let mut sources =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "tf"));
+    let takes_aliases = sources.any(|path| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains("configuration_aliases"))
+    });
+    takes_aliases.then(|| {
+        "the module takes provider aliases, so terraform can validate it only through the stack that calls it"
+            .to_owned()
+    })
 }
 
 /// The errors of `validate -json`.
