@@ -163,12 +163,44 @@ fn every_classification_and_every_name_passes_its_own_checks() {
                 .all(|status| *status == "not-run")
         );
         assert_eq!(run.evidence.len(), 3);
-        if let Some(folder) = std::env::var_os("FLOWCTL_TEST_ARTIFACTS") {
-            let folder =
-                PathBuf::from(folder).join(run.given["product_spec"]["slug"].as_str().unwrap());
-            write(&folder, &run.files);
-            write(&folder.join("artifacts/evidence"), &run.evidence);
+        keep(&run);
+    }
+}
+
+/// All fifteen sets of clouds with all four classifications.
+#[test]
+#[ignore = "a quarter of a minute in a debug build"]
+fn the_whole_matrix_passes_its_own_checks() {
+    let schema = include_str!("../../schemas/oscal_complete_schema-1.1.3.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let oscal = jsonschema::validator_for(&schema).unwrap();
+    let host = FullHost::new(false);
+    for set in 1..16_u8 {
+        let chosen = Cloud::ALL
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| set & (1 << at) != 0);
+        let clouds: Vec<Cloud> = chosen.map(|(_, cloud)| *cloud).collect();
+        for level in ["public", "internal", "sensitive", "restricted"] {
+            let name = format!("matrix {set} {level}");
+            let run = run(inputs(&name, &clouds, level), &host, &untouched).unwrap();
+            assert_eq!(run.given["qa_summary"]["counts"]["failed"], 0, "{name}");
+            for file in &run.evidence {
+                let document: Value = serde_json::from_slice(&file.content).unwrap();
+                assert!(oscal.is_valid(&document), "{}", file.path);
+            }
+            keep(&run);
         }
+    }
+}
+
+/// Writes what a run gave to the folder that `FLOWCTL_TEST_ARTIFACTS` names, for other validators.
+fn keep(run: &Run) {
+    if let Some(folder) = std::env::var_os("FLOWCTL_TEST_ARTIFACTS") {
+        let folder =
+            PathBuf::from(folder).join(run.given["product_spec"]["slug"].as_str().unwrap());
+        write(&folder, &run.files);
+        write(&folder.join("artifacts/evidence"), &run.evidence);
     }
 }
 

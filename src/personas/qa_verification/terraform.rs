@@ -98,9 +98,15 @@ impl Terraform<'_> {
             ("CHECKPOINT_DISABLE", "1"),
             ("TF_IN_AUTOMATION", "1"),
             ("TF_INPUT", "0"),
-            // Arguments from the caller's environment would make the result depend on it.
+            // What the caller's environment says of terraform would make the result depend on it.
             ("TF_CLI_ARGS", ""),
+            ("TF_CLI_ARGS_init", ""),
+            ("TF_CLI_ARGS_validate", ""),
+            ("TF_CLI_ARGS_fmt", ""),
+            ("TF_DATA_DIR", ""),
             ("TF_LOG", ""),
+            ("TF_PLUGIN_CACHE_DIR", ""),
+            ("TF_REATTACH_PROVIDERS", ""),
             ("TF_WORKSPACE", "default"),
         ];
         let mut env: Vec<(String, String)> = variables
