@@ -1,4 +1,16 @@
 //! flowctl: a declarative DAG workflow engine.
 
+pub mod contracts;
+pub mod diagnostic;
+pub mod expr;
+pub mod flow;
+pub mod id;
+pub mod personas;
+pub mod plan;
 pub mod port;
+pub mod run;
+pub mod slug;
+pub mod store;
+pub mod tool;
 pub mod value;
+pub mod yaml;

@@ -4,9 +4,12 @@
 //! [`Function`] is called with a [`Call`] and answers with an [`Outcome`] or a [`Failure`];
 //! whatever it needs from outside comes through [`Host`].
 
+mod compatible;
+mod schema;
 mod tool;
 
+pub use compatible::{Lookup, Mismatch, compatible, lookup};
+pub use schema::{Schema, Violation};
 pub use tool::{
-    Call, Command, Completed, Effect, Failure, FailureKind, File, Function, Host, Outcome, Port,
-    Signature,
+    Call, Command, Completed, Effect, Failure, FailureKind, File, Function, Host, Outcome, Port, Signature,
 };

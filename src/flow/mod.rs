@@ -1,0 +1,28 @@
+//! The flow file: its model, its keys, decoding and the checks that need nothing but the file.
+//!
+//! [`Flow::decode`] turns a spanned YAML tree into a [`Flow`] and reports every problem at once;
+//! [`Flow::check`] finds unknown, later and circular references. Which tools exist and how nodes
+//! are wired is `plan`'s to know. The key tables in `keys` serve the decoder and the JSON Schema
+//! for editors alike, so that the two cannot drift.
+
+mod check;
+mod cursor;
+mod decode;
+mod duration;
+mod input;
+mod keys;
+mod model;
+mod node;
+mod policy;
+mod schema;
+
+pub(crate) use cursor::Cursor;
+pub use duration::{parse as parse_duration, show as show_duration};
+pub use input::{InputDecl, InputType};
+pub use keys::NEAR_KINDS;
+pub(crate) use keys::{Key, key};
+pub use model::{
+    Activate, ApprovalDecl, Backoff, Expiry, Flow, GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl,
+    ProcessOutput, Retry, RetryOn, Spanned,
+};
+pub use schema::json_schema;

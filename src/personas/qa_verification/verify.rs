@@ -1,0 +1,89 @@
+//! Runs every check and sums up.
+
+use super::tree::Tree;
+use super::{digests, documents, structure, terraform};
+use crate::contracts::{
+    IaCPlan, ProductRequest, QACounts, QAMode, QAStatus, QASummary, SecurityProfile, TestCase,
+    TestStatus, ToolVersion,
+};
+use crate::personas::input::{optional, output, required, to_value};
+use crate::port::{Call, Failure, Host, Outcome};
+
+/// How many findings of a failed case its message shows.
+const SHOWN: usize = 3;
+
+/// Checks what was rendered.
+pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
+    let product = required::<ProductRequest>(call, "product_spec")?;
+    let profile = required::<SecurityProfile>(call, "security_profile")?;
+    let plan = required::<IaCPlan>(call, "iac_plan")?;
+    let mode = optional::<QAMode>(call, "qa_checks")?.unwrap_or_default();
+    if plan.product_slug != product.slug || profile.product_slug != product.slug {
+        return Err(Failure::new(format!(
+            "product_spec is for `{}`, but iac_plan for `{}` and security_profile for `{}`",
+            product.slug, plan.product_slug, profile.product_slug
+        )));
+    }
+    let executed_at = host.now();
+    let tree = Tree::new(host.staged()?);
+    let mut test_cases = digests::cases(&plan, &profile, &tree);
+    test_cases.extend(documents::cases(call, &profile, &tree));
+    test_cases.extend(structure::cases(&plan, &profile, &tree));
+    let (cases, terraform) = terraform::cases(&plan, mode, &tree, host)?;
+    test_cases.extend(cases);
+    let own = ToolVersion {
+        name: "flowctl".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let counts = QACounts::of(&test_cases);
+    if counts.mandatory_failed > 0 {
+        return Err(failure(&test_cases));
+    }
+    let summary = QASummary {
+        product_slug: product.slug,
+        status: QAStatus::PendingApproval,
+        mode,
+        executed_at,
+        iac_tree_sha256: plan.tree_sha256,
+        tools: std::iter::once(own).chain(terraform).collect(),
+        counts,
+        test_cases,
+        approved_by: None,
+        approved_at: None,
+    };
+    Ok(Outcome {
+        output: output([("qa_summary", to_value(&summary))]),
+        ..Outcome::default()
+    })
+}
+
+/// Names the mandatory cases that failed, with their first findings.
+fn failure(cases: &[TestCase]) -> Failure {
+    let failed = cases
+        .iter()
+        .filter(|case| case.mandatory && case.status == TestStatus::Failed);
+    let lines: Vec<String> = failed
+        .map(|case| {
+            let mut line = format!(
+                "{} {} ({}): {}",
+                case.id, case.title, case.subject, case.reason
+            );
+            for detail in case
+                .details
+                .iter()
+                .take(SHOWN)
+                .filter(|detail| **detail != case.reason)
+            {
+                line.push_str("\n    ");
+                line.push_str(detail);
+            }
+            line
+        })
+        .collect();
+    let count = match lines.len() {
+        1 => "a mandatory case failed".to_owned(),
+        count => format!("{count} mandatory cases failed"),
+    };
+    Failure::new(format!("{count}:\n  {}", lines.join("\n  ")))
+        .help("mend the skill's templates or the inputs, then `flowctl resume` the run")
+}

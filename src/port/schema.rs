@@ -1,0 +1,116 @@
+//! [`Schema`]: a compiled JSON Schema (2020-12). Nothing is fetched: `$ref` reaches only inside.
+
+use std::fmt;
+
+use crate::value::Value;
+
+/// A compiled schema.
+pub struct Schema(Kind);
+
+enum Kind {
+    /// `true` or `{}`: not worth a validator.
+    Anything,
+    Validator(Box<jsonschema::Validator>),
+}
+
+/// One thing that a value violates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The steps from the root to the offending part.
+    pub path: Vec<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Schema {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// A sentence fragment that says why it is not a JSON Schema.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        let anything = match schema {
+            Value::Bool(value) => *value,
+            Value::Object(keys) => keys.is_empty(),
+            _ => return Err(format!("a schema is an object, not {}", crate::value::type_name(schema))),
+        };
+        if anything {
+            return Ok(Self(Kind::Anything));
+        }
+        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+        match options.build(schema) {
+            Ok(validator) => Ok(Self(Kind::Validator(Box::new(validator)))),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Everything that a value violates, at most ten of them.
+    #[must_use]
+    pub fn check(&self, value: &Value) -> Vec<Violation> {
+        match &self.0 {
+            Kind::Anything => Vec::new(),
+            Kind::Validator(validator) => validator
+                .iter_errors(value)
+                .take(10)
+                .map(|error| Violation {
+                    path: steps(error.instance_path().as_str()),
+                    message: shorten(&error.to_string()),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Schema(..)")
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(formatter, "at `{}`: ", self.path.join("."))?;
+        }
+        formatter.write_str(&self.message)
+    }
+}
+
+/// Splits a JSON pointer.
+fn steps(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+/// The library quotes the whole instance, which may be a megabyte.
+fn shorten(message: &str) -> String {
+    const LIMIT: usize = 300;
+    match message.char_indices().nth(LIMIT) {
+        None => message.to_owned(),
+        Some(_) => {
+            let head: String = message.chars().take(LIMIT / 2).collect();
+            let tail: Vec<char> = message.chars().rev().take(LIMIT / 2).collect();
+            format!("{head} … {}", tail.into_iter().rev().collect::<String>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn violations_name_the_place() {
+        let schema = Schema::compile(&json!({"type": "object", "properties": {"a": {"items": {"enum": ["x"]}}}})).expect("a schema");
+        let violations = schema.check(&json!({"a": ["x", "y"]}));
+        assert_eq!(violations.len(), 1);
+        assert_eq!(violations[0].path, ["a", "1"]);
+        assert!(schema.check(&json!({"a": []})).is_empty());
+    }
+
+    #[test]
+    fn wrong_schemas_are_refused() {
+        assert!(Schema::compile(&json!({"type": "strang"})).is_err());
+        assert!(Schema::compile(&json!(["type"])).is_err());
+        assert!(Schema::compile(&json!({"$ref": "http://example.invalid/x"})).is_err(), "nothing is fetched");
+    }
+}

@@ -1,0 +1,421 @@
+//! [`Event`]: what is written to the journal. An interface on disk: see `docs/run-format.md`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::flow::Expiry;
+use crate::id::NodePath;
+use crate::value::{Digest, Object, Value};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number in the journal, from 1.
+    pub seq: u64,
+    /// When it was written, UTC, milliseconds.
+    pub ts: Timestamp,
+    /// The round it belongs to, from 1; sending work back begins a new one.
+    pub round: u32,
+    /// What happened.
+    pub payload: Payload,
+}
+
+macro_rules! payloads {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
+        /// What happened, by kind.
+        #[derive(Clone, Debug)]
+        pub enum Payload {
+            $($(#[doc = $doc])+ $name($name),)+
+        }
+
+        impl Payload {
+            /// Every word there is on disk.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word for it on disk.
+            #[must_use]
+            pub fn word(&self) -> &'static str {
+                match self { $(Self::$name(_) => $word,)+ }
+            }
+
+            /// The data as JSON.
+            ///
+            /// # Errors
+            /// Never for values that this program makes; serde's signature says it could.
+            pub fn to_raw(&self) -> serde_json::Result<Box<RawValue>> {
+                match self { $(Self::$name(data) => serde_json::value::to_raw_value(data),)+ }
+            }
+
+            /// Reads the data of a kind; `Ok(None)` for a kind that this version does not know.
+            ///
+            /// # Errors
+            /// When the data does not have the kind's shape.
+            pub fn parse(word: &str, data: &RawValue) -> serde_json::Result<Option<Self>> {
+                match word {
+                    $($word => serde_json::from_str(data.get()).map(|data| Some(Self::$name(data))),)+
+                    _ => Ok(None),
+                }
+            }
+        }
+
+        $(impl From<$name> for Payload {
+            fn from(data: $name) -> Self {
+                Self::$name(data)
+            }
+        })+
+    };
+}
+
+payloads! {
+    /// The run began.
+    RunStarted = "run_started",
+    /// A driver took the run up again.
+    RunResumed = "run_resumed",
+    /// Edited files were adopted.
+    FlowChanged = "flow_changed",
+    /// A `when` or `activate` was evaluated.
+    ConditionEvaluated = "condition_evaluated",
+    /// The items of a `foreach` were frozen.
+    ForeachExpanded = "foreach_expanded",
+    /// A sub-flow was entered with these inputs.
+    SubflowStarted = "subflow_started",
+    /// A gate opened.
+    ApprovalRequested = "approval_requested",
+    /// A gate was answered.
+    ApprovalDecided = "approval_decided",
+    /// An answer did not count.
+    DecisionRefused = "decision_refused",
+    /// A gate's time was up.
+    ApprovalExpired = "approval_expired",
+    /// An attempt began.
+    NodeStarted = "node_started",
+    /// A node has its output.
+    NodeSucceeded = "node_succeeded",
+    /// An attempt failed.
+    NodeFailed = "node_failed",
+    /// A node does not run.
+    NodeBypassed = "node_bypassed",
+    /// A running node was stopped by a cancellation.
+    NodeCancelled = "node_cancelled",
+    /// Somebody asked for the run to be cancelled.
+    CancelRequested = "cancel_requested",
+    /// Only gates are left to wait for.
+    RunPaused = "run_paused",
+    /// The files are going to the workspace.
+    PublishStarted = "publish_started",
+    /// The run ended well.
+    RunSucceeded = "run_succeeded",
+    /// The run ended with a failure.
+    RunFailed = "run_failed",
+    /// The run ended with a no.
+    RunRejected = "run_rejected",
+    /// The run was cancelled.
+    RunCancelled = "run_cancelled",
+    /// The evidence bundle was closed over the journal up to here.
+    RunSealed = "run_sealed",
+}
+
+/// Data of `run_started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The flow's name.
+    pub flow: String,
+    /// The flow file as the user named it.
+    pub path: String,
+    /// Digest of the snapshot of flow, sub-flows and skills.
+    pub snapshot: Digest,
+    /// Resolved inputs: given ones and defaults.
+    pub inputs: Object,
+    /// The environment variables that the flow names, as they were.
+    pub env: Object,
+    /// Who started it: the operating-system user.
+    pub by: String,
+    /// The version of flowctl.
+    pub version: String,
+}
+
+/// Data of `run_resumed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunResumed {
+    /// Who resumed it.
+    pub by: String,
+}
+
+/// Data of `flow_changed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FlowChanged {
+    /// Digest of the new snapshot.
+    pub snapshot: Digest,
+    /// The events whose results stay, by `seq`; all others before this one are history only.
+    pub kept: Vec<u64>,
+    /// The nodes whose results do not stay, and why.
+    pub stale: Vec<Stale>,
+    /// Who adopted the edit.
+    pub by: String,
+}
+
+/// A node whose result no longer counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// The node.
+    pub node: NodePath,
+    /// Why.
+    pub why: String,
+}
+
+/// Data of `condition_evaluated`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConditionEvaluated {
+    /// The node.
+    pub node: NodePath,
+    /// Whether it runs.
+    pub holds: bool,
+}
+
+/// Data of `foreach_expanded`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ForeachExpanded {
+    /// The node.
+    pub node: NodePath,
+    /// The items, in order.
+    pub items: Vec<Value>,
+}
+
+/// Data of `subflow_started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubflowStarted {
+    /// The node.
+    pub node: NodePath,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The sub-flow's inputs: given ones and defaults.
+    pub inputs: Object,
+}
+
+/// Data of `approval_requested`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The gate's node.
+    pub node: NodePath,
+    /// What a decision must name: the digest of what is asked.
+    pub digest: Digest,
+    /// When the gate's time is up.
+    pub deadline: Option<Timestamp>,
+    /// What happens then.
+    pub on_timeout: Expiry,
+    /// The node's resolved inputs, without secrets.
+    pub inputs: Value,
+    /// The staged files, and what was in the workspace in their place.
+    pub files: Vec<StagedFile>,
+}
+
+/// A yes or a no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+}
+
+/// Data of `approval_decided`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The gate's node.
+    pub node: NodePath,
+    /// The decision's own id.
+    pub id: String,
+    /// The digest that the decision names.
+    pub digest: Digest,
+    /// Yes or no.
+    pub decision: Decision,
+    /// Who.
+    pub by: String,
+    /// When they said so.
+    pub at: Timestamp,
+    /// What they said.
+    pub comment: Option<String>,
+    /// How it is known who they are; `unverified` in single-user mode.
+    pub identity: String,
+}
+
+/// Data of `decision_refused`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecisionRefused {
+    /// The decision as it came.
+    pub decision: ApprovalDecided,
+    /// Why it does not count.
+    pub reason: String,
+}
+
+/// Data of `approval_expired`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApprovalExpired {
+    /// The gate's node.
+    pub node: NodePath,
+    /// The deadline that passed.
+    pub deadline: Timestamp,
+    /// What follows from it.
+    pub on_timeout: Expiry,
+}
+
+/// Data of `node_started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeStarted {
+    /// The node.
+    pub node: NodePath,
+    /// The attempt, from 1, over all drivers.
+    pub attempt: u32,
+    /// The idempotency key: the same for every attempt of a round.
+    pub key: String,
+}
+
+/// A file that a node staged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Relative to the workspace.
+    pub path: String,
+    /// Of its content.
+    pub sha256: Digest,
+    /// Its length.
+    pub bytes: u64,
+    /// What was at that path in the workspace: nothing, or a digest.
+    pub base: Option<Digest>,
+}
+
+/// Data of `node_succeeded`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeSucceeded {
+    /// The node.
+    pub node: NodePath,
+    /// The attempt that succeeded.
+    pub attempt: u32,
+    /// Digest of the output's canonical form.
+    pub digest: Digest,
+    /// Digest of tool, content and resolved inputs: what the output is a function of.
+    pub fingerprint: Digest,
+    /// Whether the node touched the world, so that it must never run again.
+    pub effectful: bool,
+    /// Files for the workspace.
+    pub files: Arc<[StagedFile]>,
+    /// Documents for the evidence folder.
+    pub evidence: Arc<[StagedFile]>,
+    /// What the run is about, if this node says so.
+    pub subject: Option<String>,
+    /// The output. Last, so that readers of the rest may stop before it.
+    pub output: Box<RawValue>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// `error` or `timeout`.
+    pub kind: String,
+    /// What went wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Data of `node_failed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeFailed {
+    /// The node.
+    pub node: NodePath,
+    /// The attempt that failed.
+    pub attempt: u32,
+    /// Why.
+    pub error: FailureRecord,
+    /// When the next attempt may begin; none means that this was the last.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Data of `node_bypassed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeBypassed {
+    /// The node.
+    pub node: NodePath,
+    /// Why it does not run.
+    pub reason: String,
+}
+
+/// Data of `node_cancelled`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeCancelled {
+    /// The node.
+    pub node: NodePath,
+}
+
+/// Data of `cancel_requested`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CancelRequested {
+    /// The request's own id.
+    pub id: String,
+    /// Who.
+    pub by: String,
+}
+
+/// Data of `run_paused`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunPaused {
+    /// The gates that wait.
+    pub waiting: Vec<NodePath>,
+}
+
+/// Data of `publish_started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PublishStarted {
+    /// Every file that goes to the workspace, with what may stand in its place.
+    pub files: Vec<StagedFile>,
+    /// Paths that no approver saw in this form.
+    pub not_reviewed: Vec<String>,
+}
+
+/// Data of `run_succeeded`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunSucceeded {
+    /// The flow's outputs.
+    pub outputs: Object,
+}
+
+/// Data of `run_failed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFailed {
+    /// The node that failed; none when publishing or the outputs did.
+    pub node: Option<NodePath>,
+    /// Why.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Data of `run_rejected`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRejected {
+    /// The gate.
+    pub node: NodePath,
+    /// Who said no; none when time did.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Data of `run_cancelled`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunCancelled {
+    /// Who asked for it.
+    pub by: String,
+}
+
+/// Data of `run_sealed`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunSealed {
+    /// The bundle, relative to the workspace.
+    pub bundle: String,
+    /// Digest of its manifest.
+    pub manifest: Digest,
+}

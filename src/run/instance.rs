@@ -1,0 +1,192 @@
+//! [`Instance`]: a node as it stands in one run, and the states that it goes through.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::event::{ApprovalDecided, FailureRecord, StagedFile};
+use crate::flow::Expiry;
+use crate::id::NodePath;
+use crate::plan::{NodeId, ScopeId};
+use crate::value::Digest;
+
+/// A node instance, numbered in the order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(pub u32);
+
+/// An entered scope: the run's own flow, or one attempt of a sub-flow node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ContextId(pub(super) u32);
+
+/// Where an instance is in its life. `docs/design.md`, "Node states".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Something before it has not ended, or it is its turn and nothing was done yet.
+    Pending,
+    /// Its gate is open.
+    Waiting,
+    /// An attempt is under way; of sub-flows and `foreach`, something inside is.
+    Running,
+    /// An attempt failed; the next begins at this time.
+    Backoff(Timestamp),
+    /// It has an output.
+    Succeeded,
+    /// The last attempt failed.
+    Failed,
+    /// It does not run in this run.
+    Bypassed,
+    /// It was stopped.
+    Cancelled,
+}
+
+impl NodeState {
+    /// Whether nothing more happens to the node in this round.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled)
+    }
+
+    /// The word in `--json`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            // A node between two attempts has begun and has not ended.
+            Self::Running | Self::Backoff(_) => "running",
+            Self::Pending => "pending",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Bypassed => "bypassed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where an output is: the journal record that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputRef {
+    /// The record.
+    pub seq: u64,
+    /// Of the output's canonical form.
+    pub digest: Digest,
+}
+
+/// An open or answered gate.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What a decision must name.
+    pub digest: Digest,
+    /// The record of the request.
+    pub seq: u64,
+    /// When its time is up.
+    pub deadline: Option<Timestamp>,
+    /// What happens then.
+    pub on_timeout: Expiry,
+    /// The files as they were shown.
+    pub files: Arc<[StagedFile]>,
+    /// The answer.
+    pub decision: Option<ApprovalDecided>,
+}
+
+/// A node in a run.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its path.
+    pub path: NodePath,
+    /// The node in its scope.
+    pub node: NodeId,
+    /// The item's index, for one item of a `foreach`.
+    pub item: Option<u32>,
+    /// Where it is.
+    pub state: NodeState,
+    /// Attempts begun.
+    pub attempt: u32,
+    /// Attempts failed since the run was last taken up by hand.
+    pub failures: u32,
+    /// When the current attempt began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Its output, once it has one.
+    pub output: Option<OutputRef>,
+    /// What its output is a function of.
+    pub fingerprint: Option<Digest>,
+    /// Files it staged for the workspace.
+    pub files: Arc<[StagedFile]>,
+    /// Documents it staged for the evidence folder.
+    pub evidence: Arc<[StagedFile]>,
+    /// Why the last attempt failed.
+    pub error: Option<FailureRecord>,
+    /// Why it was bypassed.
+    pub reason: Option<String>,
+    /// Its gate.
+    pub request: Option<Request>,
+    /// The record of `foreach_expanded` or `subflow_started`, where items or inputs are.
+    pub entered: Option<u64>,
+    pub(super) context: ContextId,
+    pub(super) parent_item: Option<InstanceId>,
+    /// How many nodes before it have not ended.
+    pub(super) waits: u32,
+    pub(super) condition: Option<bool>,
+    pub(super) items: Option<Range<u32>>,
+    pub(super) items_open: u32,
+    /// An item of this `foreach` has failed for good: none new is begun.
+    pub(super) item_failed: bool,
+    pub(super) body: Option<ContextId>,
+}
+
+impl Instance {
+    pub(super) fn new(path: NodePath, context: ContextId, node: NodeId, waits: u32) -> Self {
+        Self {
+            path,
+            node,
+            item: None,
+            state: NodeState::Pending,
+            attempt: 0,
+            failures: 0,
+            started: None,
+            ended: None,
+            output: None,
+            fingerprint: None,
+            files: Arc::new([]),
+            evidence: Arc::new([]),
+            error: None,
+            reason: None,
+            request: None,
+            entered: None,
+            context,
+            parent_item: None,
+            waits,
+            condition: None,
+            items: None,
+            items_open: 0,
+            item_failed: false,
+            body: None,
+        }
+    }
+
+    /// Whether a human said yes at this node's gate.
+    #[must_use]
+    pub fn approved(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| {
+            request.decision.as_ref().is_some_and(|decision| decision.decision == super::event::Decision::Approved)
+        })
+    }
+}
+
+/// An entered scope.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) scope: ScopeId,
+    /// The sub-flow node; none for the run's own flow.
+    pub(super) parent: Option<InstanceId>,
+    /// The instance of the scope's first node; the others follow in file order.
+    pub(super) first: u32,
+    /// Nodes that have not ended.
+    pub(super) open: u32,
+    /// Attempts under way inside, at any depth.
+    pub(super) active: u32,
+    /// The failure that ends it: nothing new starts inside.
+    pub(super) failing: Option<InstanceId>,
+}

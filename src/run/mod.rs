@@ -1,0 +1,27 @@
+//! A run as a pure state machine: events in, actions out.
+//!
+//! [`RunState::apply`] folds an [`Event`] in and is the only place where anything changes, for
+//! live runs and replay alike; [`RunState::next`] says what is now to be done. Knows nothing of
+//! files, clocks, processes or tokio: whoever drives it carries actions out and brings events
+//! back. `docs/design.md` draws the states.
+
+mod apply;
+mod event;
+mod instance;
+mod next;
+mod ready;
+mod state;
+
+#[cfg(test)]
+mod simulation;
+
+pub use apply::IllegalTransition;
+pub use event::{
+    ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated, Decision, DecisionRefused,
+    Event, FailureRecord, FlowChanged, ForeachExpanded, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted,
+    NodeSucceeded, Payload, PublishStarted, RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed,
+    RunStarted, RunSucceeded, StagedFile, Stale, SubflowStarted,
+};
+pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
+pub use next::{Action, Next};
+pub use state::{RunState, Status};

@@ -1,0 +1,89 @@
+//! [`Inbox`]: a folder of requests to a run; each appears whole, and goes once it is journaled.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::Error;
+use super::{create_new, sync_dir};
+
+/// The largest request that is read.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The inbox of a run.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    dir: PathBuf,
+}
+
+impl Inbox {
+    /// The inbox at this path.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Puts a request in. Ids sort by time, so that requests are taken in the order they came.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn put(&self, id: &str, request: &impl Serialize) -> Result<(), Error> {
+        let bytes = serde_json::to_vec_pretty(request).expect("plain data becomes JSON");
+        create_new(&self.path(id), &bytes).map(|_| ())
+    }
+
+    /// Everything that is in, in order: the id, and the request or why it cannot be read.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list<T: DeserializeOwned>(&self) -> Result<Vec<(String, Result<T, String>)>, Error> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read the folder", &self.dir)(error)),
+        };
+        let mut ids: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".json").map(str::to_owned))
+            .filter(|id| !id.starts_with('.'))
+            .collect();
+        ids.sort();
+        Ok(ids.into_iter().map(|id| { let request = read_request(&self.path(&id)); (id, request) }).collect())
+    }
+
+    /// Removes a request that is journaled.
+    ///
+    /// # Errors
+    /// I/O, except that it is gone already.
+    pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let path = self.path(id);
+        match std::fs::remove_file(&path) {
+            Ok(()) => sync_dir(&self.dir),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("remove", &path)(error)),
+        }
+    }
+
+    /// Puts a request that cannot be read aside, so that nothing is lost and nothing is stuck.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn set_aside(&self, id: &str) -> Result<PathBuf, Error> {
+        let target = self.dir.join(format!("{id}.unreadable"));
+        std::fs::rename(self.path(id), &target).map_err(Error::io("rename", &target))?;
+        Ok(target)
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{id}.json"))
+    }
+}
+
+fn read_request<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let found = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !found.is_file() || found.len() > MAX_BYTES {
+        return Err(format!("it is not a file of at most {MAX_BYTES} bytes"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+}

@@ -1,0 +1,103 @@
+//! One line of the journal: its form on disk and the hash that chains it to the line before.
+//!
+//! `{"v":1,"seq":…,"ts":…,"run":…,"event":…,"round":…,"data":{…},"hash":"…"}`, where `hash` is
+//! the SHA-256 over the 64 hex digits of the hash before (zeros for the first line), followed by
+//! the raw bytes of the line up to `,"hash":`.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+/// The major version of the format.
+pub const FORMAT_VERSION: u64 = 1;
+/// The hash before the first line.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// `,"hash":"` + 64 digits + `"}`.
+const TAIL: usize = 9 + 64 + 2;
+
+#[derive(Serialize)]
+struct Head<'a> {
+    v: u64,
+    seq: u64,
+    ts: &'a Timestamp,
+    run: &'a str,
+    event: &'a str,
+    round: u32,
+    data: &'a RawValue,
+}
+
+/// A parsed line; `data` borrows from it.
+#[derive(Deserialize)]
+pub(super) struct Line<'a> {
+    pub(super) v: u64,
+    pub(super) seq: u64,
+    pub(super) ts: Timestamp,
+    #[serde(borrow)]
+    pub(super) run: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) event: Cow<'a, str>,
+    pub(super) round: u32,
+    #[serde(borrow)]
+    pub(super) data: &'a RawValue,
+    pub(super) hash: Cow<'a, str>,
+}
+
+/// What a new line says.
+pub(super) struct Draft<'a> {
+    pub(super) seq: u64,
+    pub(super) ts: Timestamp,
+    pub(super) run: &'a str,
+    pub(super) event: &'a str,
+    pub(super) round: u32,
+    pub(super) data: &'a RawValue,
+}
+
+/// Writes a line, newline included, and gives its hash.
+pub(super) fn encode(draft: &Draft<'_>, previous: &str) -> (Vec<u8>, String) {
+    let head = Head {
+        v: FORMAT_VERSION,
+        seq: draft.seq,
+        ts: &draft.ts,
+        run: draft.run,
+        event: draft.event,
+        round: draft.round,
+        data: draft.data,
+    };
+    let mut bytes = serde_json::to_vec(&head).expect("plain data becomes JSON");
+    // The closing brace comes after the hash.
+    bytes.pop();
+    let hash = chain(previous, &bytes);
+    bytes.extend_from_slice(b",\"hash\":\"");
+    bytes.extend_from_slice(hash.as_bytes());
+    bytes.extend_from_slice(b"\"}\n");
+    (bytes, hash)
+}
+
+/// Parses a line, without its newline, and checks its hash.
+pub(super) fn decode<'a>(bytes: &'a [u8], previous: &str) -> Result<Line<'a>, String> {
+    let line: Line<'a> = serde_json::from_slice(bytes).map_err(|error| format!("not a record: {error}"))?;
+    if bytes.len() < TAIL || !bytes[bytes.len() - TAIL..].starts_with(b",\"hash\":\"") {
+        return Err("its hash is not at its end".to_owned());
+    }
+    let expected = chain(previous, &bytes[..bytes.len() - TAIL]);
+    if line.hash != expected {
+        return Err("its hash does not match it and the line before".to_owned());
+    }
+    Ok(line)
+}
+
+fn chain(previous: &str, body: &[u8]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(previous.as_bytes());
+    hasher.update(body);
+    let digest: [u8; 32] = hasher.finalize().into();
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        use std::fmt::Write as _;
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}

@@ -1,0 +1,17 @@
+//! Tools: the registry of what nodes can run, skill folders, and commands.
+//!
+//! Answers the plan's [`crate::plan::Catalog`] and runs single calls. Knows nothing of the
+//! scheduler, of runs or of the journal. Which personas exist is said by whoever makes the
+//! [`Registry`].
+
+mod builtin;
+mod library;
+mod process;
+mod registry;
+mod skill;
+
+pub use builtin::{flows as builtin_flows, skills as builtin_skills};
+pub use library::Library;
+pub use process::{Cancel, Finished, LogFile, ProcessSpec, run_process};
+pub use registry::{Contracts, Registration, Registry, Summary};
+pub use skill::Skill;

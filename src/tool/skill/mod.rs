@@ -1,0 +1,107 @@
+//! Skill folders: `skill.yaml` with its templates beside it, rendered by tera.
+//!
+//! Loading reports every problem with its own file, line and column; rendering is a pure function
+//! of the folder's bytes and the inputs.
+
+mod manifest;
+mod render;
+mod templates;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::port::{Schema, Signature};
+use crate::value::Digest;
+use templates::Templates;
+
+pub(crate) use render::check_path;
+
+/// What a skill folder offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something that nodes and personas render.
+    Skill,
+    /// A persona of its own.
+    Persona,
+}
+
+/// A loaded skill.
+#[derive(Debug)]
+pub struct Skill {
+    name: String,
+    kind: Kind,
+    description: String,
+    origin: String,
+    digest: Digest,
+    signature: Arc<Signature>,
+    schemas: BTreeMap<String, Schema>,
+    templates: Templates,
+    files: BTreeMap<String, Vec<u8>>,
+    rendered: Vec<FileRule>,
+    evidence: Vec<FileRule>,
+    outputs: Vec<(String, OutputValue)>,
+}
+
+/// A template: its name in the engine, and where it came from.
+#[derive(Clone, Debug)]
+struct TemplateRef(String);
+
+/// One entry of `files:` or `evidence:`.
+#[derive(Debug)]
+struct FileRule {
+    source: TemplateRef,
+    target: TemplateRef,
+    when: Option<TemplateRef>,
+    each: Option<(String, TemplateRef)>,
+    raw: bool,
+}
+
+/// The value of an output.
+#[derive(Debug)]
+enum OutputValue {
+    Literal(serde_json::Value),
+    /// A string template.
+    Text(TemplateRef),
+    /// Exactly one `{{ … }}`: the value keeps its type.
+    Typed(TemplateRef),
+    List(Vec<OutputValue>),
+    Map(Vec<(String, OutputValue)>),
+}
+
+impl Skill {
+    /// Its name, which is the folder's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// One sentence.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Where it was found.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Changes when any file of the folder does.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its ports.
+    #[must_use]
+    pub fn signature(&self) -> &Arc<Signature> {
+        &self.signature
+    }
+}

@@ -1,0 +1,12 @@
+//! YAML: text → a tree in which every value and key knows its bytes.
+//!
+//! Reads YAML 1.2 (core schema) through `granit-parser`'s events, resolves aliases and merge keys
+//! within a budget, and reports duplicate keys with both places. Knows nothing of flows.
+//! Main types: [`Node`], [`Kind`], [`Entry`].
+
+mod load;
+mod node;
+mod scalar;
+
+pub use load::{MAX_BYTES, decode, load};
+pub use node::{Entry, Kind, Node};
