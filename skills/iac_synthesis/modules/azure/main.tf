@@ -21,8 +21,10 @@ resource "azurerm_user_assigned_identity" "storage" {
   tags = local.tags
 }
 
-# Telemetry goes to Log Analytics (logging.tf), which trivy does not know: it looks for queue logging only.
+# AZU-0057: Telemetry goes to Log Analytics (logging.tf), which trivy does not know; it looks for queue logging only.
+# AZU-0061: The second layer of encryption is on by default and a decision below sensitive, where it may be left out.
 #trivy:ignore:AZU-0057
+#trivy:ignore:AZU-0061
 resource "azurerm_storage_account" "this" {
   # checkov:skip=CKV_AZURE_33: Classic queue logging; the account holds blobs only and every access is logged by the diagnostic settings in logging.tf.
   # checkov:skip=CKV2_AZURE_21: The check knows only azurerm_log_analytics_storage_insights; blob reads, writes and deletes are logged by the diagnostic settings in logging.tf.

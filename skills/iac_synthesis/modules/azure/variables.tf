@@ -126,8 +126,8 @@ variable "infrastructure_encryption_enabled" {
   default     = true
 
   validation {
-    condition     = var.data_classification != "restricted" || var.infrastructure_encryption_enabled
-    error_message = "Restricted data must be encrypted twice: infrastructure_encryption_enabled may not be false."
+    condition     = !contains(["sensitive", "restricted"], var.data_classification) || var.infrastructure_encryption_enabled
+    error_message = "Sensitive and restricted data must be encrypted twice: infrastructure_encryption_enabled may not be false."
   }
 }
 

@@ -23,6 +23,8 @@ locals {
   vpc_networks = local.regional ? var.network.vpc_networks : []
 }
 
+# GCP-0078: Versions are on by default; they are off only where a retention policy forbids overwriting and deleting altogether.
+#trivy:ignore:GCP-0078
 resource "google_storage_bucket" "data" {
   project       = var.project_id
   name          = var.names.bucket
