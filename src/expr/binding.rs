@@ -130,6 +130,37 @@ impl Binding {
         }
     }
 
+    /// The binding as text without places: equal when two bindings mean the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Literal(value) => value.to_string(),
+            Self::Text(Text::Plain(text)) => format!("{text:?}"),
+            Self::Text(Text::Whole(reference)) => reference.to_string(),
+            Self::Text(Text::Joined(parts)) => format!("joined{}", parts_identity(parts)),
+            Self::Text(Text::Template(template)) => template.identity(),
+            Self::List(items) => format!("[{}]", items.iter().map(Self::identity).collect::<Vec<_>>().join(",")),
+            Self::Map(entries) => {
+                let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key:?}:{}", value.identity())).collect();
+                format!("{{{}}}", entries.join(","))
+            }
+        }
+    }
+
+    /// The environment variables that the binding reads.
+    #[must_use]
+    pub fn env_names(&self) -> Vec<String> {
+        match self {
+            Self::Literal(_) | Self::Text(Text::Plain(_)) => Vec::new(),
+            Self::Text(Text::Template(template)) => {
+                template.env_names().map(str::to_owned).chain(heads(&template.uses())).collect()
+            }
+            Self::Text(_) => heads(&self.uses()).collect(),
+            Self::List(items) => items.iter().flat_map(Self::env_names).collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(_, value)| value.env_names()).collect(),
+        }
+    }
+
     /// The value over a scope.
     ///
     /// # Errors
@@ -160,7 +191,24 @@ impl Binding {
     }
 }
 
+fn parts_identity(parts: &[Part]) -> String {
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|part| match part {
+            Part::Literal(text) => format!("{text:?}"),
+            Part::Reference(reference) => reference.to_string(),
+        })
+        .collect();
+    format!("({})", parts.join(","))
+}
+
 impl Template {
+    /// The template as text without places: equal when two templates mean the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("template{:?}{}", self.text(), parts_identity(self.parts()))
+    }
+
     /// Everything that the template reads.
     #[must_use]
     pub fn uses(&self) -> Vec<Use<'_>> {
@@ -174,6 +222,17 @@ impl Template {
         uses.extend(self.spelled_nodes().map(|node| Use::Node(node, self.span())));
         uses.extend(self.roots().filter(|root| *root != "nodes").map(|root| Use::Root(root, self.span())));
     }
+}
+
+fn heads(uses: &[Use<'_>]) -> impl Iterator<Item = String> {
+    let names: Vec<String> = uses
+        .iter()
+        .filter_map(|used| match used {
+            Use::Reference(Reference { head: Head::Env(name), .. }) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    names.into_iter()
 }
 
 fn collect_parts<'a>(parts: &'a [Part], uses: &mut Vec<Use<'a>>) {

@@ -17,12 +17,15 @@ const NAME: &str = "template";
 #[derive(Clone, Debug)]
 pub struct Template {
     engine: Arc<Tera>,
+    text: Arc<str>,
     /// The pieces that stand in the template as variables of their own.
     pub(super) parts: Vec<Part>,
     /// The top-level names that it reads: node names, `inputs`, `run`, …
     roots: BTreeSet<String>,
     /// The nodes that it names as `nodes.NODE`.
     spelled: BTreeSet<NodeName>,
+    /// The environment variables named as `env.NAME`.
+    env: BTreeSet<String>,
     /// The whole string in the flow file.
     pub(super) span: Span,
 }
@@ -60,8 +63,10 @@ impl Template {
         let variables = engine.get_template_variables(NAME).map_err(|error| problem_of(&error))?;
         let roots: BTreeSet<String> =
             variables.into_iter().filter(|name| !name.starts_with("__part_")).map(str::to_owned).collect();
-        let spelled = if roots.contains("nodes") { spelled_nodes(text) } else { BTreeSet::new() };
-        Ok(Self { engine: Arc::new(engine), parts, roots, spelled, span: Span::default() })
+        let named = |root: &str| if roots.contains(root) { spelled(root, text) } else { BTreeSet::new() };
+        let env = named("env");
+        let spelled = named("nodes").into_iter().map(NodeName::from).collect();
+        Ok(Self { engine: Arc::new(engine), text: Arc::from(text), parts, roots, spelled, env, span: Span::default() })
     }
 
     /// Compiles the expression of a `when:`.
@@ -93,6 +98,11 @@ impl Template {
     /// The nodes named as `nodes.NODE.outputs` or `nodes["NODE"].outputs`.
     pub fn spelled_nodes(&self) -> impl Iterator<Item = &NodeName> {
         self.spelled.iter()
+    }
+
+    /// The environment variables that the template names.
+    pub fn env_names(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().map(String::as_str)
     }
 
     /// Renders the template over a scope.
@@ -128,16 +138,19 @@ impl Template {
         self.render(scope).map(|text| text == "true")
     }
 
-    /// What the template reads, as a text that changes when it does: part of a node's identity.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
 }
 
-/// Finds `nodes.NAME` and `nodes["NAME"]` in a template's text.
-fn spelled_nodes(text: &str) -> BTreeSet<NodeName> {
+/// Finds `ROOT.NAME` and `ROOT["NAME"]` in a template's text.
+fn spelled(root: &str, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (index, matched) in text.match_indices("nodes") {
+    for (index, matched) in text.match_indices(root) {
         let rest = &text[index + matched.len()..];
         let name = if let Some(rest) = rest.strip_prefix('.') {
             rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()
@@ -147,7 +160,7 @@ fn spelled_nodes(text: &str) -> BTreeSet<NodeName> {
             None
         };
         if let Some(name) = name.filter(|name| !name.is_empty()) {
-            found.insert(NodeName::from(name));
+            found.insert(name.to_owned());
         }
     }
     found

@@ -40,23 +40,33 @@ impl RunState {
         Ok(())
     }
 
-    /// Begins anew on an edited plan: the kept events are folded in, in order, and everything
-    /// else before `flow_changed` is history.
+    /// Begins anew on an edited plan: of all that was before `flow_changed`, the kept events are
+    /// folded in, in order, and the ids of decisions stay known; everything else is history.
     ///
     /// # Errors
     /// As [`RunState::apply`].
-    pub fn adopt<'e>(
-        old: &Self,
-        plan: &Plan,
-        changed: &Event,
-        kept: impl IntoIterator<Item = &'e Event>,
-    ) -> Result<Self, IllegalTransition> {
+    pub fn adopt(plan: &Plan, changed: &Event, before: &[Event]) -> Result<Self, IllegalTransition> {
+        let Payload::FlowChanged(change) = &changed.payload else {
+            return Err(IllegalTransition {
+                seq: changed.seq,
+                event: changed.payload.word().to_owned(),
+                message: "it adopts no edit".to_owned(),
+            });
+        };
         let mut state = Self::new(plan);
-        state.round = old.round;
-        state.decisions.clone_from(&old.decisions);
-        state.subject.clone_from(&old.subject);
-        for event in kept {
-            state.apply(plan, event)?;
+        let kept: std::collections::BTreeSet<u64> = change.kept.iter().copied().collect();
+        for event in before {
+            state.round = state.round.max(event.round);
+            match &event.payload {
+                Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
+                Payload::DecisionRefused(data) => _ = state.decisions.insert(data.decision.id.clone()),
+                Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
+                Payload::NodeSucceeded(data) if state.subject.is_none() => state.subject.clone_from(&data.subject),
+                _ => {}
+            }
+            if kept.contains(&event.seq) {
+                state.apply(plan, event)?;
+            }
             state.set_durable(plan, event.seq);
         }
         state.last_seq = changed.seq;
@@ -90,6 +100,7 @@ impl RunState {
             Payload::ConditionEvaluated(data) => {
                 let id = self.at_stage(plan, &data.node, |stage| *stage == Stage::Evaluate)?;
                 self.instance_mut(id).condition = Some(data.holds);
+                self.instance_mut(id).records.push(event.seq);
                 self.again(plan, id);
             }
             Payload::ForeachExpanded(data) => {
@@ -111,6 +122,7 @@ impl RunState {
                 instance.attempt = data.attempt;
                 instance.started = Some(event.ts);
                 instance.entered = Some(event.seq);
+                instance.records.push(event.seq);
                 let body = self.enter(plan, scope, Some(id));
                 self.instance_mut(id).body = Some(body);
                 // An empty sub-flow has ended already.
@@ -144,6 +156,7 @@ impl RunState {
                     return Err("the decision names another digest".to_owned());
                 }
                 request.decision = Some(data.clone());
+                instance.records.push(event.seq);
                 instance.state = NodeState::Pending;
                 self.waiting.remove(&id);
                 self.status = Status::Running;
@@ -210,6 +223,7 @@ impl RunState {
                 instance.attempt = data.attempt;
                 instance.ended = Some(event.ts);
                 instance.output = Some(OutputRef { seq: event.seq, digest: data.digest });
+                instance.records.push(event.seq);
                 instance.fingerprint = Some(data.fingerprint);
                 instance.files = Arc::clone(&data.files);
                 instance.evidence = Arc::clone(&data.evidence);
@@ -258,6 +272,7 @@ impl RunState {
                 let instance = self.instance_mut(id);
                 instance.state = NodeState::Bypassed;
                 instance.reason = Some(data.reason.clone());
+                instance.records.push(event.seq);
                 instance.ended = Some(event.ts);
                 self.release(plan, id);
             }
@@ -377,6 +392,7 @@ impl RunState {
         instance.state = NodeState::Running;
         instance.started = Some(event.ts);
         instance.entered = Some(event.seq);
+        instance.records.push(event.seq);
         instance.attempt = 1;
         instance.items = Some(first..first + count as u32);
         instance.items_open = count as u32;

@@ -124,6 +124,8 @@ pub struct Instance {
     pub request: Option<Request>,
     /// The record of `foreach_expanded` or `subflow_started`, where items or inputs are.
     pub entered: Option<u64>,
+    /// The records that made the instance what it is, oldest first, for adopting an edit.
+    pub(super) records: Vec<u64>,
     pub(super) context: ContextId,
     pub(super) parent_item: Option<InstanceId>,
     /// How many nodes before it have not ended.
@@ -155,6 +157,7 @@ impl Instance {
             reason: None,
             request: None,
             entered: None,
+            records: Vec::new(),
             context,
             parent_item: None,
             waits,

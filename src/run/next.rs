@@ -120,6 +120,38 @@ impl RunState {
         next
     }
 
+    /// Whether an action of an earlier answer is still to be done: carrying out one may have made
+    /// another void.
+    #[must_use]
+    pub fn is_due(&self, plan: &Plan, action: &Action) -> bool {
+        let at = |id: InstanceId, wanted: &dyn Fn(Stage) -> bool| self.todo.contains(&id) && wanted(self.stage(plan, id));
+        let open = !self.status.ended() && self.cancelling.is_none() && self.rejection.is_none();
+        match action {
+            Action::Bypass(id, _) => open && at(*id, &|stage| matches!(stage, Stage::Bypass(_))),
+            Action::Evaluate(id) => open && at(*id, &|stage| stage == Stage::Evaluate),
+            Action::Ask(id) => open && at(*id, &|stage| stage == Stage::Ask),
+            Action::Expand(id) => open && at(*id, &|stage| stage == Stage::Expand),
+            Action::Enter(id) => {
+                let again = matches!(self.instance(*id).state, NodeState::Backoff(at) if self.backoff.contains(&(at, *id)));
+                open && (again || at(*id, &|stage| stage == Stage::Enter))
+            }
+            Action::Complete(id) => open && at(*id, &|stage| stage == Stage::Complete),
+            Action::Fail { node, .. } => open && at(*node, &|stage| matches!(stage, Stage::Fail(_))),
+            Action::Start(id) => {
+                let again = matches!(self.instance(*id).state, NodeState::Backoff(at) if self.backoff.contains(&(at, *id)));
+                open && (again || self.startable.contains(id))
+            }
+            Action::Expire(id) => open && self.waiting.contains(id),
+            // These come alone.
+            Action::Pause
+            | Action::Publish
+            | Action::FinishFailed(_)
+            | Action::FinishRejected(_)
+            | Action::FinishCancelled
+            | Action::Seal => true,
+        }
+    }
+
     /// When the next attempt of a node may begin that has just failed; `None` when this failure
     /// is final.
     #[must_use]

@@ -210,6 +210,13 @@ impl RunState {
         self.context(self.instance(id).context).scope
     }
 
+    /// The records whose results an instance holds: condition, items, sub-flow inputs, decision,
+    /// output or bypass. Starts and failures are not among them.
+    #[must_use]
+    pub fn records_of(&self, id: InstanceId) -> &[u64] {
+        &self.instance(id).records
+    }
+
     /// The sub-flow node that an instance stands in, with the item it is for.
     #[must_use]
     pub fn parent(&self, id: InstanceId) -> Option<InstanceId> {

@@ -152,7 +152,11 @@ impl Journal {
         jobs.send(job).map_err(|_| self.check().err().unwrap_or_else(|| Error::Writer("the writer has stopped".to_owned())))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Whether the writer is alive.
+    ///
+    /// # Errors
+    /// [`Error::Writer`] with what it stumbled over.
+    pub fn check(&self) -> Result<(), Error> {
         match &self.progress.borrow().failure {
             Some(failure) => Err(Error::Writer(failure.clone())),
             None => Ok(()),
@@ -187,6 +191,14 @@ impl Journal {
         }
     }
 
+    /// Asks for everything appended so far to become durable, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Writer`].
+    pub fn request_sync(&self) -> Result<(), Error> {
+        self.send(Job::Sync)
+    }
+
     /// Makes everything appended so far durable, staged files included.
     ///
     /// # Errors
@@ -200,15 +212,11 @@ impl Journal {
         failed.map_or(Ok(()), |failure| Err(Error::Writer(failure)))
     }
 
-    /// Reads a record back, for example for the output in it.
+    /// Reads a durable record back, for example for the output in it.
     ///
     /// # Errors
     /// I/O and damage.
-    pub async fn load(&self, seq: u64) -> Result<Record, Error> {
-        // What is still queued has no bytes yet; a sync is rare here, as fresh outputs are cached.
-        if self.durable() < seq {
-            self.sync().await?;
-        }
+    pub fn load(&self, seq: u64) -> Result<Record, Error> {
         let index = usize::try_from(seq - 1).unwrap_or(usize::MAX);
         let (start, length) = *self.places.get(index).ok_or_else(|| Error::Damaged {
             path: self.path.clone(),
@@ -376,7 +384,7 @@ mod tests {
         let seq = journal.append("run_paused", Timestamp::UNIX_EPOCH, 1, &raw("{\"x\":1}"), true).expect("it is written");
         journal.sync().await.expect("it is durable");
         assert_eq!(journal.durable(), 7);
-        assert_eq!(journal.load(seq).await.expect("it is there").data.get(), "{\"x\":1}");
+        assert_eq!(journal.load(seq).expect("it is there").data.get(), "{\"x\":1}");
         let exists = Journal::create(&path, "r1", "run_started", Timestamp::UNIX_EPOCH, &raw("{}"), &blobs);
         assert!(matches!(exists, Err(Error::Exists(_))));
     }

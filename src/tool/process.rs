@@ -40,26 +40,33 @@ pub struct ProcessSpec {
     pub log: Option<LogFile>,
 }
 
-/// A log that several streams append to.
+/// A log that several streams append to; the file appears with the first bytes.
 #[derive(Clone, Debug)]
-pub struct LogFile(Arc<Mutex<std::fs::File>>);
+pub struct LogFile(Arc<Mutex<Sink>>);
+
+#[derive(Debug)]
+struct Sink {
+    path: PathBuf,
+    file: Option<std::fs::File>,
+}
 
 impl LogFile {
-    /// Opens a log for appending.
-    ///
-    /// # Errors
-    /// I/O.
-    pub fn open(path: &std::path::Path) -> std::io::Result<Self> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self(Arc::new(Mutex::new(file))))
+    /// A log at this path.
+    #[must_use]
+    pub fn lazy(path: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(Sink { path, file: None })))
     }
 
     /// Appends bytes; a log that cannot be written never fails the work it is about.
     pub fn write(&self, bytes: &[u8]) {
-        if let Ok(mut file) = self.0.lock() {
+        let Ok(mut sink) = self.0.lock() else { return };
+        if sink.file.is_none() {
+            if let Some(parent) = sink.path.parent() {
+                _ = std::fs::create_dir_all(parent);
+            }
+            sink.file = std::fs::OpenOptions::new().append(true).create(true).open(&sink.path).ok();
+        }
+        if let Some(file) = &mut sink.file {
             _ = file.write_all(bytes);
         }
     }
@@ -126,7 +133,7 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
             timed_out = true;
             end_group(&mut child, group).await?
         }
-        _ = cancel.wait_for(|cancel| *cancel) => {
+        () = stopped(&mut cancel) => {
             cancelled = true;
             end_group(&mut child, group).await?
         }
@@ -139,6 +146,13 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     #[cfg(unix)]
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status);
     Ok(Finished { exit_code: status.code(), signal: by_signal, stdout, truncated, stderr, timed_out, cancelled })
+}
+
+/// Ends when the run is told to stop, and never when nobody can tell any more.
+async fn stopped(cancel: &mut Cancel) {
+    if cancel.wait_for(|cancel| *cancel).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn end_group(child: &mut Child, group: Option<Pid>) -> std::io::Result<std::process::ExitStatus> {
