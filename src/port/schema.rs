@@ -31,7 +31,12 @@ impl Schema {
         let anything = match schema {
             Value::Bool(value) => *value,
             Value::Object(keys) => keys.is_empty(),
-            _ => return Err(format!("a schema is an object, not {}", crate::value::type_name(schema))),
+            _ => {
+                return Err(format!(
+                    "a schema is an object, not {}",
+                    crate::value::type_name(schema)
+                ));
+            }
         };
         if anything {
             return Ok(Self(Kind::Anything));
@@ -77,7 +82,11 @@ impl fmt::Display for Violation {
 
 /// Splits a JSON pointer.
 fn steps(pointer: &str) -> Vec<String> {
-    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+        .collect()
 }
 
 /// The library quotes the whole instance, which may be a megabyte.
@@ -100,7 +109,10 @@ mod tests {
 
     #[test]
     fn violations_name_the_place() {
-        let schema = Schema::compile(&json!({"type": "object", "properties": {"a": {"items": {"enum": ["x"]}}}})).expect("a schema");
+        let schema = Schema::compile(
+            &json!({"type": "object", "properties": {"a": {"items": {"enum": ["x"]}}}}),
+        )
+        .expect("a schema");
         let violations = schema.check(&json!({"a": ["x", "y"]}));
         assert_eq!(violations.len(), 1);
         assert_eq!(violations[0].path, ["a", "1"]);
@@ -111,6 +123,9 @@ mod tests {
     fn wrong_schemas_are_refused() {
         assert!(Schema::compile(&json!({"type": "strang"})).is_err());
         assert!(Schema::compile(&json!(["type"])).is_err());
-        assert!(Schema::compile(&json!({"$ref": "http://example.invalid/x"})).is_err(), "nothing is fetched");
+        assert!(
+            Schema::compile(&json!({"$ref": "http://example.invalid/x"})).is_err(),
+            "nothing is fetched"
+        );
     }
 }
