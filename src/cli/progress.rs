@@ -100,7 +100,7 @@ impl Observer for Progress<'_> {
                 );
             }
             Payload::NodeBypassed(data) => {
-                self.node(&data.node, &format!("bypassed: {}", data.reason))
+                self.node(&data.node, &format!("bypassed: {}", data.reason));
             }
             Payload::NodeCancelled(data) => self.node(&data.node, "cancelled"),
             Payload::ApprovalRequested(data) => self.node(&data.node, "waits for approval"),
@@ -117,7 +117,7 @@ impl Observer for Progress<'_> {
             ),
             Payload::ApprovalExpired(data) => self.node(&data.node, "nobody answered in time"),
             Payload::PublishStarted(data) if !self.quiet => {
-                self.line(&format!("publishing {} files", data.files.len()))
+                self.line(&format!("publishing {} files", data.files.len()));
             }
             Payload::FlowChanged(data) => {
                 for stale in &data.stale {

@@ -696,22 +696,19 @@ impl Driver {
         let files = files
             .into_iter()
             .map(|file| {
-                let seen = approved.iter().filter_map(|instance| {
+                let mut seen = approved.iter().filter_map(|instance| {
                     let request = instance.request.as_ref()?;
                     request
                         .files
                         .iter()
                         .find(|shown| shown.path == file.path && shown.sha256 == file.sha256)
                 });
-                match seen.last() {
-                    Some(shown) => StagedFile {
-                        base: shown.base,
-                        ..file
-                    },
-                    None => {
-                        not_reviewed.push(file.path.clone());
-                        file
-                    }
+                if let Some(shown) = seen.next_back() { StagedFile {
+                    base: shown.base,
+                    ..file
+                } } else {
+                    not_reviewed.push(file.path.clone());
+                    file
                 }
             })
             .collect();

@@ -61,19 +61,16 @@ impl OutputSchemas {
             };
             let key = (tool.name.to_string(), port.name.clone());
             let cached = self.0.lock().expect("no holder panics").get(&key).cloned();
-            let schema = match cached {
-                Some(schema) => schema,
-                None => {
-                    let Ok(schema) = Schema::compile(&port.schema) else {
-                        continue;
-                    };
-                    let schema = Arc::new(schema);
-                    self.0
-                        .lock()
-                        .expect("no holder panics")
-                        .insert(key, Arc::clone(&schema));
-                    schema
-                }
+            let schema = if let Some(schema) = cached { schema } else {
+                let Ok(schema) = Schema::compile(&port.schema) else {
+                    continue;
+                };
+                let schema = Arc::new(schema);
+                self.0
+                    .lock()
+                    .expect("no holder panics")
+                    .insert(key, Arc::clone(&schema));
+                schema
             };
             if let Some(violation) = schema.check(value).into_iter().next() {
                 return Some((port.name.clone(), violation));

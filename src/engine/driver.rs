@@ -26,7 +26,7 @@ use crate::value::{Object, Value};
 /// How often the inbox is looked at; there is no portable way to be told.
 const INBOX_POLL: Duration = Duration::from_millis(200);
 /// Sleeps no longer than this, so that a clock that jumps is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// What a driver may use.
 #[derive(Clone, Copy, Debug)]
@@ -241,26 +241,23 @@ fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
     for (name, input) in &scope.inputs {
         let value = match given.get(name) {
             Some(value) => value.clone(),
-            None => match &input.default {
-                Some(default) => default.clone(),
-                None => {
-                    let what = if input.description.is_empty() {
-                        input.expects()
-                    } else {
-                        input.description.clone()
-                    };
-                    problems.push(
-                        Diagnostic::error(
-                            Code::MissingInput,
-                            format!("the input `{name}` is missing"),
-                            &scope.source,
-                            input.key_span,
-                        )
-                        .label(what.trim_end_matches('.').to_owned())
-                        .help(format!("give it with `-i {name}=…` ({})", input.expects())),
-                    );
-                    continue;
-                }
+            None => if let Some(default) = &input.default { default.clone() } else {
+                let what = if input.description.is_empty() {
+                    input.expects()
+                } else {
+                    input.description.clone()
+                };
+                problems.push(
+                    Diagnostic::error(
+                        Code::MissingInput,
+                        format!("the input `{name}` is missing"),
+                        &scope.source,
+                        input.key_span,
+                    )
+                    .label(what.trim_end_matches('.').to_owned())
+                    .help(format!("give it with `-i {name}=…` ({})", input.expects())),
+                );
+                continue;
             },
         };
         for violation in input.compiled.check(&value) {

@@ -205,7 +205,7 @@ impl Binding {
                     match part {
                         Part::Literal(literal) => text.push_str(literal),
                         Part::Reference(reference) => {
-                            text.push_str(&to_text(&scope.reference(reference)?))
+                            text.push_str(&to_text(&scope.reference(reference)?));
                         }
                     }
                 }

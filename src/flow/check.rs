@@ -66,8 +66,8 @@ impl Flow {
                     });
                 }
             }
-            if let OnError::Fallback(fallback) = &node.on_error {
-                if let Some(target) = self.known(&fallback.value, fallback.span, &index, problems) {
+            if let OnError::Fallback(fallback) = &node.on_error
+                && let Some(target) = self.known(&fallback.value, fallback.span, &index, problems) {
                     links.push(Link {
                         from: at,
                         to: target,
@@ -75,7 +75,6 @@ impl Flow {
                         reference: false,
                     });
                 }
-            }
         }
         for output in self.outputs.values() {
             for used in output.binding.uses() {
@@ -118,8 +117,8 @@ impl Flow {
             Use::Node(..) => return,
         };
         match head {
-            Head::Input(name) => {
-                if !self.inputs.contains_key(&name) {
+            Head::Input(name)
+                if !self.inputs.contains_key(&name) => {
                     let mut diagnostic = Diagnostic::error(
                         Code::UnknownInput,
                         format!("the flow has no input `{name}`"),
@@ -139,7 +138,6 @@ impl Flow {
                     }
                     problems.push(diagnostic);
                 }
-            }
             Head::Item if !has_item => problems.push(unavailable(
                 "item",
                 "exists only in the inputs of a node with `foreach`",
@@ -156,13 +154,13 @@ impl Flow {
                 "pass `${secrets.NAME}` as an input of its own",
             )),
             Head::Secret(_)
-                if node.is_none() || node.is_some_and(|(_, place)| place != Place::Inputs) =>
+                if node.is_none_or(|(_, place)| place != Place::Inputs) =>
             {
                 problems.push(unavailable(
                     "secrets",
                     "reach tools only, through the inputs, `command` or `env` of a node",
                     "use an input instead",
-                ))
+                ));
             }
             _ => {}
         }
@@ -341,8 +339,8 @@ impl Flow {
                     previous.insert(start, link);
                     break 'search;
                 }
-                if !previous.contains_key(&link.to) {
-                    previous.insert(link.to, link);
+                if let std::collections::hash_map::Entry::Vacant(e) = previous.entry(link.to) {
+                    e.insert(link);
                     queue.push_back(link.to);
                 }
             }

@@ -72,26 +72,20 @@ impl<'a, 'p> Cursor<'a, 'p> {
 
     pub(crate) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::Text(text) => Some(Spanned {
-                value: text.clone(),
-                span: node.span,
-            }),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "a string");
-                None
-            }
+        if let Kind::Text(text) = &node.kind { Some(Spanned {
+            value: text.clone(),
+            span: node.span,
+        }) } else {
+            self.wrong_type(node, &format!("`{key}`"), "a string");
+            None
         }
     }
 
     pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::Scalar(Value::Bool(value)) => Some(*value),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "`true` or `false`");
-                None
-            }
+        if let Kind::Scalar(Value::Bool(value)) = &node.kind { Some(*value) } else {
+            self.wrong_type(node, &format!("`{key}`"), "`true` or `false`");
+            None
         }
     }
 
@@ -135,12 +129,9 @@ impl<'a, 'p> Cursor<'a, 'p> {
     /// A list of anything.
     pub(crate) fn list(&mut self, key: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::List(items) => Some(items),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "a list");
-                None
-            }
+        if let Kind::List(items) = &node.kind { Some(items) } else {
+            self.wrong_type(node, &format!("`{key}`"), "a list");
+            None
         }
     }
 

@@ -50,16 +50,13 @@ impl Flow {
             .unwrap_or_default();
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
-        let node_items = match cursor.get("nodes") {
-            Some(_) => cursor.list("nodes").unwrap_or_default(),
-            None => {
-                cursor.missing(
-                    "a flow",
-                    "nodes",
-                    "add `nodes:` with a list of nodes; `flowctl init` writes an example",
-                );
-                &[]
-            }
+        let node_items = if cursor.get("nodes").is_some() { cursor.list("nodes").unwrap_or_default() } else {
+            cursor.missing(
+                "a flow",
+                "nodes",
+                "add `nodes:` with a list of nodes; `flowctl init` writes an example",
+            );
+            &[]
         };
         let mut inputs = IndexMap::new();
         for entry in input_entries {

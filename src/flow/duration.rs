@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn units() {
         assert_eq!(parse("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(parse("72h"), Some(Duration::from_secs(259_200)));
+        assert_eq!(parse("72h"), Some(Duration::from_hours(72)));
         for bad in [
             "",
             "5",

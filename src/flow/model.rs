@@ -183,7 +183,7 @@ impl Default for Backoff {
         Self {
             initial: Duration::from_secs(1),
             factor: 2.0,
-            max: Duration::from_secs(60),
+            max: Duration::from_mins(1),
         }
     }
 }

@@ -44,35 +44,32 @@ impl Plan {
         let pad = "  ".repeat(depth);
         for node in &scope.nodes {
             let id = format!("{prefix}{}", node.name).replace(['/', '-'], "_");
-            match &node.step {
-                Step::Flow(sub) => {
-                    _ = writeln!(
-                        text,
-                        "{pad}subgraph {id}[\"{}{}\"]",
-                        node.name,
-                        times(node.foreach.is_some())
-                    );
-                    self.mermaid(
-                        self.scope(*sub),
-                        &format!("{prefix}{}/", node.name),
-                        depth + 1,
-                        text,
-                    );
-                    _ = writeln!(text, "{pad}end");
-                }
-                _ => {
-                    let (open, close) = if node.gate.is_some() {
-                        ("{{", "}}")
-                    } else {
-                        ("[", "]")
-                    };
-                    _ = writeln!(
-                        text,
-                        "{pad}n_{id}{open}\"{}{}\"{close}",
-                        node.name,
-                        times(node.foreach.is_some())
-                    );
-                }
+            if let Step::Flow(sub) = &node.step {
+                _ = writeln!(
+                    text,
+                    "{pad}subgraph {id}[\"{}{}\"]",
+                    node.name,
+                    times(node.foreach.is_some())
+                );
+                self.mermaid(
+                    self.scope(*sub),
+                    &format!("{prefix}{}/", node.name),
+                    depth + 1,
+                    text,
+                );
+                _ = writeln!(text, "{pad}end");
+            } else {
+                let (open, close) = if node.gate.is_some() {
+                    ("{{", "}}")
+                } else {
+                    ("[", "]")
+                };
+                _ = writeln!(
+                    text,
+                    "{pad}n_{id}{open}\"{}{}\"{close}",
+                    node.name,
+                    times(node.foreach.is_some())
+                );
             }
         }
         for (from, to, whys) in edges(scope) {
@@ -247,7 +244,7 @@ fn edges(scope: &Scope) -> Vec<(super::NodeId, super::NodeId, Vec<&Why>)> {
         for (from, why) in edges_into(scope, at) {
             match all.last_mut() {
                 Some((last_from, last_to, whys)) if *last_from == from && *last_to == to => {
-                    whys.push(why)
+                    whys.push(why);
                 }
                 _ => all.push((from, to, vec![why])),
             }

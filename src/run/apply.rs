@@ -65,11 +65,11 @@ impl RunState {
             match &event.payload {
                 Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
                 Payload::DecisionRefused(data) => {
-                    _ = state.decisions.insert(data.decision.id.clone())
+                    _ = state.decisions.insert(data.decision.id.clone());
                 }
                 Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
                 Payload::NodeSucceeded(data) if state.subject.is_none() => {
-                    state.subject.clone_from(&data.subject)
+                    state.subject.clone_from(&data.subject);
                 }
                 _ => {}
             }
@@ -522,7 +522,7 @@ impl RunState {
         let on_error = self.node(plan, id).on_error;
         match (item_of, on_error) {
             (None, Fallback::Continue | Fallback::Node(_)) | (Some(_), Fallback::Continue) => {
-                self.release(plan, id)
+                self.release(plan, id);
             }
             (Some(foreach), _) => {
                 // The `foreach` fails when its running items have ended.
@@ -648,7 +648,7 @@ impl RunState {
             let held = self.held(id);
             match self.instance(id).state {
                 NodeState::Pending if self.instance(id).waits == 0 && !held => {
-                    self.make_ready(plan, id)
+                    self.make_ready(plan, id);
                 }
                 NodeState::Running => self.inside_changed(plan, id),
                 NodeState::Waiting if !held => {

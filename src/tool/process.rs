@@ -203,17 +203,11 @@ async fn drain(
     mut reader: tokio::task::JoinHandle<Captured>,
     group: Option<Pid>,
 ) -> (Vec<u8>, bool) {
-    let captured = match tokio::time::timeout(DRAIN, &mut reader).await {
-        Ok(captured) => captured,
-        Err(_) => {
-            signal(group, Signal::KILL);
-            match tokio::time::timeout(DRAIN, &mut reader).await {
-                Ok(captured) => captured,
-                Err(_) => {
-                    reader.abort();
-                    return (Vec::new(), true);
-                }
-            }
+    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+        signal(group, Signal::KILL);
+        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+            reader.abort();
+            return (Vec::new(), true);
         }
     };
     captured.map_or((Vec::new(), true), |captured| {

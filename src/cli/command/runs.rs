@@ -82,7 +82,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                     "{:<width$}  {:<11}  {error}",
                     dir.id.as_str(),
                     "damaged"
-                )
+                );
             }
         }
     }
