@@ -35,7 +35,10 @@ struct Folders {
 }
 
 impl NodeHost {
-    #[expect(clippy::too_many_arguments, reason = "one place makes it, and names every part")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place makes it, and names every part"
+    )]
     pub(super) fn new(
         registry: Arc<Registry>,
         blobs: Arc<Blobs>,
@@ -46,25 +49,53 @@ impl NodeHost {
         cancel: Cancel,
         log: Option<LogFile>,
     ) -> Self {
-        Self { registry, blobs, staged, room, clock, runtime, cancel, log, folders: Mutex::default() }
+        Self {
+            registry,
+            blobs,
+            staged,
+            room,
+            clock,
+            runtime,
+            cancel,
+            log,
+            folders: Mutex::default(),
+        }
     }
 
     fn folder(&self, prefix: &str) -> Result<TempDir, Failure> {
         std::fs::create_dir_all(&self.room)
-            .and_then(|()| tempfile::Builder::new().prefix(prefix).tempdir_in(&self.room))
-            .map_err(|error| Failure::new(format!("cannot make a folder in `{}`: {error}", self.room.display())))
+            .and_then(|()| {
+                tempfile::Builder::new()
+                    .prefix(prefix)
+                    .tempdir_in(&self.room)
+            })
+            .map_err(|error| {
+                Failure::new(format!(
+                    "cannot make a folder in `{}`: {error}",
+                    self.room.display()
+                ))
+            })
     }
 
     fn lay_out(&self, dir: &Path) -> Result<(), Failure> {
         for file in &self.staged {
-            let bytes = self.blobs.get(file.sha256).map_err(|error| Failure::new(error.to_string()))?;
+            let bytes = self
+                .blobs
+                .get(file.sha256)
+                .map_err(|error| Failure::new(error.to_string()))?;
             let path = dir.join(&file.path);
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, bytes)).and_then(|()| {
-                let mut permissions = std::fs::metadata(&path)?.permissions();
-                permissions.set_readonly(true);
-                std::fs::set_permissions(&path, permissions)
-            });
-            written.map_err(|error| Failure::new(format!("cannot lay `{}` out: {error}", path.display())))?;
+            let written = path
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(&path, bytes))
+                .and_then(|()| {
+                    let mut permissions = std::fs::metadata(&path)?.permissions();
+                    permissions.set_readonly(true);
+                    std::fs::set_permissions(&path, permissions)
+                });
+            written.map_err(|error| {
+                Failure::new(format!("cannot lay `{}` out: {error}", path.display()))
+            })?;
         }
         Ok(())
     }
@@ -82,13 +113,22 @@ impl Host for NodeHost {
             self.lay_out(dir.path())?;
             folders.staged = Some(dir);
         }
-        Ok(folders.staged.as_ref().expect("it was just made").path().to_owned())
+        Ok(folders
+            .staged
+            .as_ref()
+            .expect("it was just made")
+            .path()
+            .to_owned())
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {
         let dir = self.folder("scratch-")?;
         let path = dir.path().to_owned();
-        self.folders.lock().expect("no holder panics").scratch.push(dir);
+        self.folders
+            .lock()
+            .expect("no holder panics")
+            .scratch
+            .push(dir);
         Ok(path)
     }
 
@@ -119,6 +159,8 @@ impl Host for NodeHost {
 
     fn now(&self) -> String {
         let now = (self.clock)();
-        Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+        Timestamp::from_second(now.as_second())
+            .unwrap_or(now)
+            .to_string()
     }
 }

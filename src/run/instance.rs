@@ -44,7 +44,10 @@ impl NodeState {
     /// Whether nothing more happens to the node in this round.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled
+        )
     }
 
     /// The word in `--json`.
@@ -173,7 +176,10 @@ impl Instance {
     #[must_use]
     pub fn approved(&self) -> bool {
         self.request.as_ref().is_some_and(|request| {
-            request.decision.as_ref().is_some_and(|decision| decision.decision == super::event::Decision::Approved)
+            request
+                .decision
+                .as_ref()
+                .is_some_and(|decision| decision.decision == super::event::Decision::Approved)
         })
     }
 }
