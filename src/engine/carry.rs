@@ -347,13 +347,6 @@ impl Driver {
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
         let timeout = self.state.node(&self.plan, id).timeout;
-        let work = match work {
-            Work::Process { mut spec, output } => {
-                spec.timeout = timeout;
-                Work::Process { spec, output }
-            }
-            tool => tool,
-        };
         self.in_flight.insert(id);
         let task = run(
             id,
@@ -367,7 +360,7 @@ impl Driver {
         let reports = self.reports.0.clone();
         tokio::spawn(async move {
             // Nobody listens when the driver has stopped, and nothing is lost then.
-            _ = reports.send(task.await);
+            reports.send(task.await).ok();
         });
         Ok(())
     }
@@ -452,7 +445,7 @@ impl Driver {
                     cwd,
                     env,
                     stdin,
-                    timeout: None,
+                    timeout: node.timeout,
                     log,
                 };
                 Ok(Work::Process {

@@ -146,7 +146,7 @@ impl Engine {
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let (journal, recovered) = Journal::open(&dir.journal(), &blobs)?;
-        let open = self.replay(dir, recovered)?;
+        let open = self.replay(dir, &recovered)?;
         let mut driver = Driver::new(
             self,
             dir.clone(),
@@ -177,7 +177,9 @@ impl Engine {
                         continue;
                     }
                     match (self.variable)(&name) {
-                        Some(value) => _ = env.insert(name, Value::String(value)),
+                        Some(value) => {
+                            env.insert(name, Value::String(value));
+                        }
                         None => problems.push(
                             Diagnostic::error(
                                 Code::NotAvailable,

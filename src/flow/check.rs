@@ -83,7 +83,7 @@ impl Flow {
             }
         }
         self.shared_fallbacks(problems);
-        self.order_of(links, problems);
+        self.order_of(&links, problems);
     }
 
     /// Reports references to what does not exist at this place.
@@ -234,12 +234,12 @@ impl Flow {
     }
 
     /// Reports cycles with all their nodes, then references that point downwards.
-    fn order_of(&self, links: Vec<Link>, problems: &mut Diagnostics) {
+    fn order_of(&self, links: &[Link], problems: &mut Diagnostics) {
         let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.nodes.len(), links.len());
         for _ in &self.nodes {
             graph.add_node(());
         }
-        for link in &links {
+        for link in links {
             graph.add_edge(NodeIndex::new(link.from), NodeIndex::new(link.to), ());
         }
         if self.order == Order::Sequential {
@@ -258,7 +258,7 @@ impl Flow {
                 component[member.index()] = number;
             }
         }
-        for link in &links {
+        for link in links {
             if link.from == link.to {
                 let name = &self.nodes[link.to].name;
                 problems.push(

@@ -25,6 +25,12 @@ pub struct ScopeId(pub u32);
 pub struct NodeId(pub u32);
 
 impl NodeId {
+    /// The id of the node at an index.
+    #[must_use]
+    pub fn of(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a file of at most 32 MiB holds fewer than 2^32 nodes"))
+    }
+
     /// As an index into `Scope::nodes`.
     #[must_use]
     pub fn index(self) -> usize {
@@ -100,7 +106,7 @@ impl Scope {
         self.nodes
             .iter()
             .position(|node| node.name == *name)
-            .map(|index| NodeId(index as u32))
+            .map(NodeId::of)
     }
 }
 
@@ -190,7 +196,7 @@ pub enum Step {
     /// A registered tool: persona or skill.
     Tool(Box<ToolInfo>),
     /// A command.
-    Process(ProcessDecl),
+    Process(Box<ProcessDecl>),
     /// A sub-flow.
     Flow(ScopeId),
     /// Nothing: the gate is all.

@@ -346,7 +346,7 @@ impl RunState {
                 self.end(Status::Rejected);
             }
             Payload::RunCancelled(_) => {
-                for id in (0..self.instances.len() as u32).map(InstanceId) {
+                for id in (0..self.instances.len()).map(InstanceId::of) {
                     if !self.instance(id).state.ended() {
                         self.instance_mut(id).state = NodeState::Cancelled;
                     }
@@ -420,13 +420,13 @@ impl RunState {
             let instance = self.instance(id);
             (instance.node, instance.context, instance.path.clone())
         };
-        let first = self.instances.len() as u32;
+        let first = self.instances.len();
         for index in 0..count {
             let item_path = path.item(index);
-            let item_id = InstanceId(self.instances.len() as u32);
+            let item_id = InstanceId::of(self.instances.len());
             self.paths.insert(item_path.clone(), item_id);
             let mut item = Instance::new(item_path, context, node, 0);
-            item.item = Some(index as u32);
+            item.item = Some(index);
             item.parent_item = Some(id);
             self.instances.push(item);
         }
@@ -436,8 +436,8 @@ impl RunState {
         instance.entered = Some(event.seq);
         instance.records.push(event.seq);
         instance.attempt = 1;
-        instance.items = Some(first..first + count as u32);
-        instance.items_open = count as u32;
+        instance.items = Some(first..first + count);
+        instance.items_open = count;
         for item in self.items(id) {
             self.make_ready(plan, item);
         }

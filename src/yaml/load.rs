@@ -257,10 +257,7 @@ impl Loader<'_> {
                     };
                     *key = Some((text, node.span));
                 }
-                Some((text, key_span)) if text == "<<" => {
-                    let _unused = key_span;
-                    merges.push(node);
-                }
+                Some((text, _)) if text == "<<" => merges.push(node),
                 Some((text, key_span)) => {
                     if let Some(&first) = index.get(&text) {
                         self.problems.push(
@@ -491,7 +488,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let alias = format!("*a{}, ", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{alias}]\n"));
+            text += &format!("a{level}: &a{level} [{alias}]\n");
         }
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1);
