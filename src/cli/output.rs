@@ -19,7 +19,12 @@ pub(super) fn colours() -> bool {
 
 impl Output {
     pub(super) fn new(program: String, workspace: PathBuf) -> Self {
-        Self { program, workspace, stdout: io::stdout(), stderr: io::stderr() }
+        Self {
+            program,
+            workspace,
+            stdout: io::stdout(),
+            stderr: io::stderr(),
+        }
     }
 
     /// Writes data, and a newline, to stdout.

@@ -383,6 +383,7 @@ impl Driver {
                     staged,
                     self.dir.path.join("scratch"),
                     self.engine.clock,
+                    self.engine.variable,
                     tokio::runtime::Handle::current(),
                     self.cancel.1.clone(),
                     log,
@@ -696,10 +697,12 @@ impl Driver {
                         .iter()
                         .find(|shown| shown.path == file.path && shown.sha256 == file.sha256)
                 });
-                if let Some(shown) = seen.next_back() { StagedFile {
-                    base: shown.base,
-                    ..file
-                } } else {
+                if let Some(shown) = seen.next_back() {
+                    StagedFile {
+                        base: shown.base,
+                        ..file
+                    }
+                } else {
                     not_reviewed.push(file.path.clone());
                     file
                 }

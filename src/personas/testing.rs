@@ -30,6 +30,10 @@ impl Host for NoHost {
         )))
     }
 
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn now(&self) -> String {
         "2026-01-02T03:04:05Z".to_owned()
     }
@@ -151,6 +155,10 @@ impl Host for BlankHost {
 
     fn run(&self, command: &Command) -> Result<Completed, Failure> {
         NoHost.run(command)
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn now(&self) -> String {

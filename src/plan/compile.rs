@@ -102,6 +102,11 @@ impl Compiler<'_> {
             name: flow.name,
             source: Arc::clone(source),
             inputs: flow.inputs,
+            names: nodes
+                .iter()
+                .enumerate()
+                .map(|(at, node)| (node.name.clone(), NodeId::of(at)))
+                .collect(),
             nodes,
             outputs,
             graph: ordered.graph,

@@ -1,5 +1,6 @@
 //! The compiled plan: scopes of nodes with their wires.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,8 @@ pub struct Scope {
     pub inputs: IndexMap<String, InputDecl>,
     /// Its nodes, in file order.
     pub nodes: Vec<PlanNode>,
+    /// Its nodes by name.
+    pub(super) names: HashMap<NodeName, NodeId>,
     /// What it gives.
     pub outputs: Vec<(String, Binding)>,
     /// Who comes before whom, and why.
@@ -103,10 +106,7 @@ impl Scope {
     /// A node's id by name.
     #[must_use]
     pub fn find(&self, name: &NodeName) -> Option<NodeId> {
-        self.nodes
-            .iter()
-            .position(|node| node.name == *name)
-            .map(NodeId::of)
+        self.names.get(name).copied()
     }
 }
 

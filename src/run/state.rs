@@ -221,6 +221,21 @@ impl RunState {
         &self.instance(id).records
     }
 
+    /// The word for an instance's state: what is still open inside something that has ended was
+    /// cancelled with it.
+    #[must_use]
+    pub fn word(&self, id: InstanceId) -> &'static str {
+        let own = self.instance(id);
+        let mut around = self.around(id);
+        while let (false, Some(outer)) = (own.state.ended(), around) {
+            if self.instance(outer).state.ended() {
+                return NodeState::Cancelled.word();
+            }
+            around = self.around(outer);
+        }
+        own.state.word()
+    }
+
     /// The sub-flow node that an instance stands in, with the item it is for.
     #[must_use]
     pub fn parent(&self, id: InstanceId) -> Option<InstanceId> {

@@ -203,9 +203,13 @@ async fn drain(
     mut reader: tokio::task::JoinHandle<Captured>,
     group: Option<Pid>,
 ) -> (Vec<u8>, bool) {
-    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+        captured
+    } else {
         signal(group, Signal::KILL);
-        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+            captured
+        } else {
             reader.abort();
             return (Vec::new(), true);
         }

@@ -485,10 +485,12 @@ mod tests {
 
     #[test]
     fn bombs_stop_early() {
+        use std::fmt::Write as _;
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let alias = format!("*a{}, ", level - 1).repeat(9);
-            text += &format!("a{level}: &a{level} [{alias}]\n");
+            writeln!(text, "a{level}: &a{level} [{alias}]")
+                .expect("writing to a String cannot fail");
         }
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1);
