@@ -1,7 +1,10 @@
 //! flowctl: a declarative DAG workflow engine.
 
+pub mod cli;
 pub mod contracts;
 pub mod diagnostic;
+pub mod engine;
+pub mod evidence;
 pub mod expr;
 pub mod flow;
 pub mod id;

@@ -57,6 +57,8 @@ pub struct OciKey {
     pub rotation_days: u32,
     /// `SOFTWARE` or `HSM`.
     pub protection_mode: String,
+    /// `DEFAULT`, or `VIRTUAL_PRIVATE`, which alone rotates keys by itself.
+    pub vault_type: String,
 }
 
 /// Storage tier of a bucket.

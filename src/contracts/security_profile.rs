@@ -107,8 +107,9 @@ pub struct Enforcement {
     pub mechanism: Mechanism,
     /// The policy or rule by the name that it has in its file.
     pub policy: String,
-    /// The file that carries it, relative to the workspace.
-    pub path: String,
+    /// The file that carries it, relative to the workspace; absent when the platform itself does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// What enforces a guardrail.
@@ -118,6 +119,8 @@ pub struct Enforcement {
 pub enum Mechanism {
     /// A rule of the Rego package, over the Terraform plan and before anything is deployed.
     Rego,
+    /// The cloud itself, without a setting that could be wrong.
+    Platform,
     /// A definition of the Azure Policy initiative.
     AzurePolicy,
     /// A rule of the AWS Config conformance pack.

@@ -3,6 +3,9 @@
 //! `json`, `json_pretty`, `yaml`, `hcl` and `markdown` write a value in a language's own quoting;
 //! `comment` makes it safe behind a comment sign; `slug`, `uuid` and `sha256` derive names; `where`
 //! and `pluck` select from lists. All are pure.
+#![expect(clippy::needless_pass_by_value, reason = "the signature is tera's")]
+
+use std::fmt::Write as _;
 
 use serde::Serialize as _;
 use serde_json::Value as Json;
@@ -165,7 +168,7 @@ fn escape_unprintable(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         if is_unprintable(character) {
-            text.push_str(&format!("\\u{:04x}", character as u32));
+            write!(text, "\\u{:04x}", character as u32).expect("writing to a String cannot fail");
         } else {
             text.push(character);
         }

@@ -1,5 +1,7 @@
 //! Values as HCL literals, in the layout that `terraform fmt` leaves alone.
 
+use std::fmt::Write as _;
+
 use crate::value::Value;
 
 /// A literal on one line.
@@ -41,7 +43,8 @@ pub(super) fn on_lines(value: &Value, indent: usize) -> String {
                 .collect();
             for (at, (name, value)) in fields.iter().enumerate() {
                 let width = width_of_group(&fields, at);
-                lines.push_str(&format!("{inner}{name:width$} = {value}\n"));
+                writeln!(lines, "{inner}{name:width$} = {value}")
+                    .expect("writing to a String cannot fail");
             }
             format!("{{\n{lines}{outer}}}")
         }
@@ -95,7 +98,8 @@ fn string(text: &str) -> String {
                 if control.is_control()
                     || matches!(control, '\u{2028}' | '\u{2029}' | '\u{feff}') =>
             {
-                quoted.push_str(&format!("\\u{:04x}", control as u32));
+                write!(quoted, "\\u{:04x}", control as u32)
+                    .expect("writing to a String cannot fail");
             }
             other => quoted.push(other),
         }

@@ -17,12 +17,15 @@ const NAME: &str = "template";
 #[derive(Clone, Debug)]
 pub struct Template {
     engine: Arc<Tera>,
+    text: Arc<str>,
     /// The pieces that stand in the template as variables of their own.
     pub(super) parts: Vec<Part>,
     /// The top-level names that it reads: node names, `inputs`, `run`, …
     roots: BTreeSet<String>,
     /// The nodes that it names as `nodes.NODE`.
     spelled: BTreeSet<NodeName>,
+    /// The environment variables named as `env.NAME`.
+    env: BTreeSet<String>,
     /// The whole string in the flow file.
     pub(super) span: Span,
 }
@@ -56,20 +59,53 @@ impl Template {
 
     pub(super) fn compile(text: &str, parts: Vec<Part>) -> Result<Self, TemplateProblem> {
         let mut engine = engine();
-        engine.add_raw_template(NAME, text).map_err(|error| problem_of(&error))?;
-        let variables = engine.get_template_variables(NAME).map_err(|error| problem_of(&error))?;
-        let roots: BTreeSet<String> =
-            variables.into_iter().filter(|name| !name.starts_with("__part_")).map(str::to_owned).collect();
-        let spelled = if roots.contains("nodes") { spelled_nodes(text) } else { BTreeSet::new() };
-        Ok(Self { engine: Arc::new(engine), parts, roots, spelled, span: Span::default() })
+        engine
+            .add_raw_template(NAME, text)
+            .map_err(|error| problem_of(&error))?;
+        let variables = engine
+            .get_template_variables(NAME)
+            .map_err(|error| problem_of(&error))?;
+        let roots: BTreeSet<String> = variables
+            .into_iter()
+            .filter(|name| !name.starts_with("__part_"))
+            .map(str::to_owned)
+            .collect();
+        let named = |root: &str| {
+            if roots.contains(root) {
+                spelled(root, text)
+            } else {
+                BTreeSet::new()
+            }
+        };
+        let env = named("env");
+        let spelled = named("nodes").into_iter().map(NodeName::from).collect();
+        Ok(Self {
+            engine: Arc::new(engine),
+            text: Arc::from(text),
+            parts,
+            roots,
+            spelled,
+            env,
+            span: Span::default(),
+        })
     }
 
     /// Compiles the expression of a `when:`.
     pub(crate) fn condition(expression: &str) -> Result<Self, TemplateProblem> {
         const BEFORE: &str = "{% if ";
-        Self::compile(&format!("{BEFORE}{expression} %}}true{{% endif %}}"), Vec::new()).map_err(|mut problem| {
-            problem.start = problem.start.saturating_sub(BEFORE.len()).min(expression.len());
-            problem.end = problem.end.saturating_sub(BEFORE.len()).min(expression.len());
+        Self::compile(
+            &format!("{BEFORE}{expression} %}}true{{% endif %}}"),
+            Vec::new(),
+        )
+        .map_err(|mut problem| {
+            problem.start = problem
+                .start
+                .saturating_sub(BEFORE.len())
+                .min(expression.len());
+            problem.end = problem
+                .end
+                .saturating_sub(BEFORE.len())
+                .min(expression.len());
             problem
         })
     }
@@ -95,6 +131,11 @@ impl Template {
         self.spelled.iter()
     }
 
+    /// The environment variables that the template names.
+    pub fn env_names(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().map(String::as_str)
+    }
+
     /// Renders the template over a scope.
     pub(super) fn render(&self, scope: &dyn Scope) -> Result<String, EvalError> {
         let mut context = Context::new();
@@ -103,7 +144,10 @@ impl Template {
                 let mut nodes = serde_json::Map::new();
                 for node in &self.spelled {
                     let output = scope.output(node)?;
-                    nodes.insert(node.to_string(), serde_json::json!({ "outputs": output, "output": output }));
+                    nodes.insert(
+                        node.to_string(),
+                        serde_json::json!({ "outputs": output, "output": output }),
+                    );
                 }
                 context.insert("nodes", &nodes);
             } else if let Some(value) = scope.root(root)? {
@@ -117,7 +161,11 @@ impl Template {
             };
             context.insert(Self::part_name(index), &text);
         }
-        self.engine.render(NAME, &context).map_err(|error| EvalError::Template { message: problem_of(&error).message })
+        self.engine
+            .render(NAME, &context)
+            .map_err(|error| EvalError::Template {
+                message: problem_of(&error).message,
+            })
     }
 
     /// Evaluates a condition made by [`Template::condition`].
@@ -128,26 +176,30 @@ impl Template {
         self.render(scope).map(|text| text == "true")
     }
 
-    /// What the template reads, as a text that changes when it does: part of a node's identity.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
 }
 
-/// Finds `nodes.NAME` and `nodes["NAME"]` in a template's text.
-fn spelled_nodes(text: &str) -> BTreeSet<NodeName> {
+/// Finds `ROOT.NAME` and `ROOT["NAME"]` in a template's text.
+fn spelled(root: &str, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (index, matched) in text.match_indices("nodes") {
+    for (index, matched) in text.match_indices(root) {
         let rest = &text[index + matched.len()..];
         let name = if let Some(rest) = rest.strip_prefix('.') {
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
         } else if let Some(rest) = rest.strip_prefix("[\"").or_else(|| rest.strip_prefix("['")) {
             rest.split(['"', '\'']).next()
         } else {
             None
         };
         if let Some(name) = name.filter(|name| !name.is_empty()) {
-            found.insert(NodeName::from(name));
+            found.insert(name.to_owned());
         }
     }
     found
@@ -162,7 +214,12 @@ pub(crate) fn problem_of(error: &tera::Error) -> TemplateProblem {
             end: report.span().range.end,
             file: report.filename().to_owned(),
         },
-        _ => TemplateProblem { message: lower_first(&error.to_string()), start: 0, end: 0, file: String::new() },
+        _ => TemplateProblem {
+            message: lower_first(&error.to_string()),
+            start: 0,
+            end: 0,
+            file: String::new(),
+        },
     }
 }
 

@@ -113,7 +113,11 @@ fn sources(call: &Call<'_>) -> Vec<EvidenceSource> {
 
 /// Reads a JSON document back and writes it with two-space indents.
 fn laid_out(file: File) -> Result<File, Failure> {
-    if !file.path.ends_with(".json") {
+    if file
+        .path
+        .rsplit_once('.')
+        .is_none_or(|(_, extension)| extension != "json")
+    {
         return Ok(file);
     }
     let value = read(&file)?;
@@ -154,4 +158,110 @@ fn document(file: &File) -> Result<EvidenceDocument, Failure> {
         uuid: uuid.to_owned(),
         sha256: Digest::of(&file.content).hex(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::personas::skills::SkillHost;
+    use crate::personas::testing;
+    use serde_json::json;
+
+    /// The inputs of a run that was approved.
+    fn approved(name: &str) -> Value {
+        let mut given = testing::designed(name);
+        let slug = given["product_spec"]["slug"].clone();
+        given["iac_plan"] = json!({
+            "product_slug": slug, "modules": [], "stacks": [], "shared_files": [],
+            "tree_sha256": "a".repeat(64),
+        });
+        given["backstage_bundle"] = json!({
+            "product_slug": slug, "path": "backstage", "template_ref": "template:default/x",
+            "component_ref": "component:default/x", "owner": "o", "lifecycle": "production", "files": [],
+        });
+        let mut summary = testing::summary();
+        summary["product_slug"] = slug;
+        summary["test_cases"][1]["controls"] = json!(["cm-6"]);
+        let approvals = &crate::personas::all()[6];
+        let inputs = json!({ "qa_summary": summary });
+        let decision = testing::decision();
+        let outcome =
+            testing::call_with(approvals, &inputs, Some(&decision), &testing::NoHost).unwrap();
+        for port in ["qa_summary", "approval_record"] {
+            given[port] = outcome.output[port].clone();
+        }
+        given
+    }
+
+    fn evidence(name: &str) -> Outcome {
+        testing::call(&PERSONA, &approved(name), &SkillHost).unwrap()
+    }
+
+    #[test]
+    fn documents_satisfy_nists_schema_for_every_name() {
+        let schema = include_str!("../../schemas/oscal_complete_schema-1.1.3.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for name in [
+            "abc",
+            "x\"y: <script> ${z} {{ q }} \\ 🚀",
+            "倉庫製品",
+            &"z".repeat(200),
+        ] {
+            let outcome = evidence(name);
+            assert_eq!(outcome.evidence.len(), 3);
+            for file in &outcome.evidence {
+                let value: Value = serde_json::from_slice(&file.content).unwrap();
+                let errors: Vec<String> = validator
+                    .iter_errors(&value)
+                    .map(|error| format!("{} {error}", error.instance_path()))
+                    .map(|text| text.chars().take(300).collect())
+                    .collect();
+                assert!(errors.is_empty(), "{}: {errors:#?}", file.path);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_run_is_not_satisfied() {
+        let outcome = evidence("abc");
+        let results: Value = serde_json::from_slice(&outcome.evidence[2].content).unwrap();
+        let result = &results["assessment-results"]["results"][0];
+        let state = |control: &str| {
+            let findings = result["findings"].as_array().unwrap();
+            let finding = findings
+                .iter()
+                .find(|finding| finding["title"] == control)
+                .unwrap();
+            finding["target"]["status"]["state"].clone()
+        };
+        assert_eq!(state("CM-2"), "satisfied");
+        assert_eq!(state("CM-6"), "not-satisfied");
+        assert_eq!(result["observations"][1]["methods"], json!(["UNKNOWN"]));
+        assert_eq!(result["observations"][1]["remarks"], "no provider");
+    }
+
+    #[test]
+    fn the_record_names_the_documents() {
+        let outcome = evidence("abc");
+        let record = &outcome.output["evidence_record"];
+        assert_eq!(
+            outcome.output["evidence_bundle_path"],
+            "artifacts/evidence/bundles/abc"
+        );
+        assert_eq!(record["oscal"][0]["model"], "component-definition");
+        assert_eq!(
+            record["oscal"][0]["sha256"],
+            Digest::of(&outcome.evidence[0].content).hex()
+        );
+        assert_eq!(record["sources"].as_array().unwrap().len(), SOURCES.len());
+        assert_eq!(evidence("abc"), outcome);
+    }
+
+    #[test]
+    fn what_is_not_approved_is_no_evidence() {
+        let mut given = approved("abc");
+        given["qa_summary"]["status"] = json!("pending_approval");
+        assert!(testing::call(&PERSONA, &given, &SkillHost).is_err());
+    }
 }

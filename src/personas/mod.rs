@@ -6,14 +6,20 @@
 
 mod backstage_publisher;
 mod cloud_architect;
+#[cfg(test)]
+mod documents;
 mod evidence_sink;
 mod iac_engineer;
 mod input;
 mod names;
 mod persona;
+#[cfg(test)]
+mod pipeline;
 mod product_manager;
 mod qa_verification;
 mod security_compliance;
+#[cfg(test)]
+mod skills;
 #[cfg(test)]
 mod testing;
 

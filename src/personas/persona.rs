@@ -45,7 +45,12 @@ mod tests {
     fn names_are_unique_and_tools_are_runbook_names() {
         let names: HashSet<&str> = all().iter().map(|persona| persona.name).collect();
         assert_eq!(names.len(), 8);
-        assert!(all().iter().all(|persona| persona.tool.ends_with(".run")));
+        assert!(all().iter().all(|persona| {
+            persona
+                .tool
+                .split_once('.')
+                .is_some_and(|(_, verb)| verb == "run")
+        }));
     }
 
     #[test]

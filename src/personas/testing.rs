@@ -86,7 +86,11 @@ pub(super) fn product(name: &str) -> ProductRequest {
 
 /// What the first three personas give for a name, as the inputs of those after them.
 pub(super) fn designed(name: &str) -> Value {
-    let product = product(name);
+    designed_for(&product(name))
+}
+
+/// What the first three personas give for a request.
+pub(super) fn designed_for(product: &ProductRequest) -> Value {
     let mut given = serde_json::json!({ "product_spec": product });
     for persona in &super::all()[1..3] {
         let outcome = call(persona, &given, &BlankHost).unwrap();
@@ -187,4 +191,37 @@ mod examples {
         }
         assert_eq!(to_text(&given["product_spec"]["slug"]), "secure-storage");
     }
+}
+
+/// Compares the text between the markers `<!-- generated: NAME -->` and `<!-- /generated -->` of a
+/// document with `fresh`; rewrites it when `UPDATE_SCHEMAS` is set.
+pub(super) fn in_step(document: &str, name: &str, fresh: &str) {
+    let path = format!("{}/docs/{document}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let begin = format!("<!-- generated: {name} -->\n");
+    let from = text.find(&begin).unwrap() + begin.len();
+    let to = from + text[from..].find("<!-- /generated -->").unwrap();
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        let text = format!("{}\n{fresh}\n{}", &text[..from], &text[to..]);
+        std::fs::write(&path, text).unwrap();
+    } else {
+        assert_eq!(
+            text[from..to].trim(),
+            fresh.trim(),
+            "{path}: run with UPDATE_SCHEMAS=1"
+        );
+    }
+}
+
+/// A Markdown table.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut text = format!(
+        "| {} |\n|{}\n",
+        header.join(" | "),
+        " --- |".repeat(header.len())
+    );
+    for row in rows {
+        text.extend(["| ", row.join(" | ").as_str(), " |\n"]);
+    }
+    text
 }

@@ -97,7 +97,10 @@ impl Scope {
     /// A node's id by name.
     #[must_use]
     pub fn find(&self, name: &NodeName) -> Option<NodeId> {
-        self.nodes.iter().position(|node| node.name == *name).map(|index| NodeId(index as u32))
+        self.nodes
+            .iter()
+            .position(|node| node.name == *name)
+            .map(|index| NodeId(index as u32))
     }
 }
 
@@ -152,7 +155,10 @@ impl PlanNode {
     /// Whether the node may end without an output.
     #[must_use]
     pub fn conditional(&self) -> bool {
-        self.when.is_some() || self.activate.is_some() || self.foreach.is_some() || self.stands_in_for.is_some()
+        self.when.is_some()
+            || self.activate.is_some()
+            || self.foreach.is_some()
+            || self.stands_in_for.is_some()
     }
 
     /// What identifies the node's content, besides its inputs.

@@ -31,7 +31,11 @@ pub(super) fn order(
     }
     let mut edge = |from: NodeId, to: NodeId, why: Why| {
         if from != to {
-            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), why);
+            graph.add_edge(
+                NodeIndex::new(from.index()),
+                NodeIndex::new(to.index()),
+                why,
+            );
         }
     };
     // The stand-in of a node, and its stand-in in turn: whoever reads the node waits for all.
@@ -53,14 +57,26 @@ pub(super) fn order(
         let mut reads: Vec<NodeId> = Vec::new();
         for wire in &node.inputs {
             for used in wire.binding.uses() {
-                if let Some(&from) = used.node().as_ref().and_then(|name| names.get(name.as_str())) {
+                if let Some(&from) = used
+                    .node()
+                    .as_ref()
+                    .and_then(|name| names.get(name.as_str()))
+                {
                     edge(from, id, Why::Data(wire.port.clone()));
                     reads.push(from);
                 }
             }
         }
         for &from in node.reads.iter().filter(|from| !reads.contains(from)) {
-            edge(from, id, if node.inputs.is_empty() && node.when.is_none() { Why::Data("command".to_owned()) } else { Why::Condition });
+            edge(
+                from,
+                id,
+                if node.inputs.is_empty() && node.when.is_none() {
+                    Why::Data("command".to_owned())
+                } else {
+                    Why::Condition
+                },
+            );
         }
         let mut waits: Vec<NodeId> = node.reads.clone();
         for after in &flow.nodes[at].after {
@@ -104,7 +120,10 @@ pub(super) fn order(
         graph
             .node_indices()
             .map(|index| {
-                let mut ids: Vec<NodeId> = graph.neighbors_directed(index, direction).map(|other| graph[other]).collect();
+                let mut ids: Vec<NodeId> = graph
+                    .neighbors_directed(index, direction)
+                    .map(|other| graph[other])
+                    .collect();
                 ids.sort_unstable();
                 ids.dedup();
                 ids
@@ -113,26 +132,57 @@ pub(super) fn order(
     };
     let before = neighbours(petgraph::Direction::Incoming);
     let after = neighbours(petgraph::Direction::Outgoing);
-    Some(Ordered { graph, before, after })
+    Some(Ordered {
+        graph,
+        before,
+        after,
+    })
 }
 
-fn report_cycle(flow: &Flow, nodes: &[PlanNode], graph: &DiGraph<NodeId, Why>, problems: &mut Diagnostics) {
-    for members in tarjan_scc(graph).into_iter().filter(|members| members.len() > 1) {
+fn report_cycle(
+    flow: &Flow,
+    nodes: &[PlanNode],
+    graph: &DiGraph<NodeId, Why>,
+    problems: &mut Diagnostics,
+) {
+    for members in tarjan_scc(graph)
+        .into_iter()
+        .filter(|members| members.len() > 1)
+    {
         let mut ids: Vec<NodeId> = members.iter().map(|index| graph[*index]).collect();
         ids.sort_unstable();
         let edges = graph.edge_indices().filter_map(|edge| {
             let (from, to) = graph.edge_endpoints(edge)?;
-            (members.contains(&from) && members.contains(&to)).then(|| (graph[from], graph[to], &graph[edge]))
+            (members.contains(&from) && members.contains(&to))
+                .then(|| (graph[from], graph[to], &graph[edge]))
         });
-        let whys: HashMap<NodeId, String> =
-            edges.map(|(from, to, why)| (to, format!("waits for `{}` ({why})", nodes[from.index()].name))).collect();
-        let names: Vec<&str> = ids.iter().chain(ids.first()).map(|id| nodes[id.index()].name.as_str()).collect();
+        let whys: HashMap<NodeId, String> = edges
+            .map(|(from, to, why)| {
+                (
+                    to,
+                    format!("waits for `{}` ({why})", nodes[from.index()].name),
+                )
+            })
+            .collect();
+        let names: Vec<&str> = ids
+            .iter()
+            .chain(ids.first())
+            .map(|id| nodes[id.index()].name.as_str())
+            .collect();
         let first = &nodes[ids[0].index()];
-        let mut diagnostic =
-            Diagnostic::error(Code::Cycle, format!("these nodes wait for each other: {}", names.join(" -> ")), &flow.source, first.span)
-                .label(whys.get(&ids[0]).cloned().unwrap_or_default());
+        let mut diagnostic = Diagnostic::error(
+            Code::Cycle,
+            format!("these nodes wait for each other: {}", names.join(" -> ")),
+            &flow.source,
+            first.span,
+        )
+        .label(whys.get(&ids[0]).cloned().unwrap_or_default());
         for id in &ids[1..] {
-            diagnostic = diagnostic.also(&flow.source, nodes[id.index()].span, whys.get(id).cloned().unwrap_or_default());
+            diagnostic = diagnostic.also(
+                &flow.source,
+                nodes[id.index()].span,
+                whys.get(id).cloned().unwrap_or_default(),
+            );
         }
         problems.push(diagnostic.help("a gate holds back all nodes below it: move nodes across it, or give it `approval: { scope: dependants }`"));
     }

@@ -31,32 +31,51 @@ impl RunState {
     /// # Errors
     /// [`IllegalTransition`]; the state is then unusable.
     pub fn apply(&mut self, plan: &Plan, event: &Event) -> Result<(), IllegalTransition> {
-        self.fold(plan, event).map_err(|message| IllegalTransition {
-            seq: event.seq,
-            event: event.payload.word().to_owned(),
-            message,
-        })?;
+        self.fold(plan, event)
+            .map_err(|message| IllegalTransition {
+                seq: event.seq,
+                event: event.payload.word().to_owned(),
+                message,
+            })?;
         self.last_seq = self.last_seq.max(event.seq);
         Ok(())
     }
 
-    /// Begins anew on an edited plan: the kept events are folded in, in order, and everything
-    /// else before `flow_changed` is history.
+    /// Begins anew on an edited plan: of all that was before `flow_changed`, the kept events are
+    /// folded in, in order, and the ids of decisions stay known; everything else is history.
     ///
     /// # Errors
     /// As [`RunState::apply`].
-    pub fn adopt<'e>(
-        old: &Self,
+    pub fn adopt(
         plan: &Plan,
         changed: &Event,
-        kept: impl IntoIterator<Item = &'e Event>,
+        before: &[Event],
     ) -> Result<Self, IllegalTransition> {
+        let Payload::FlowChanged(change) = &changed.payload else {
+            return Err(IllegalTransition {
+                seq: changed.seq,
+                event: changed.payload.word().to_owned(),
+                message: "it adopts no edit".to_owned(),
+            });
+        };
         let mut state = Self::new(plan);
-        state.round = old.round;
-        state.decisions.clone_from(&old.decisions);
-        state.subject.clone_from(&old.subject);
-        for event in kept {
-            state.apply(plan, event)?;
+        let kept: std::collections::BTreeSet<u64> = change.kept.iter().copied().collect();
+        for event in before {
+            state.round = state.round.max(event.round);
+            match &event.payload {
+                Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
+                Payload::DecisionRefused(data) => {
+                    _ = state.decisions.insert(data.decision.id.clone());
+                }
+                Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
+                Payload::NodeSucceeded(data) if state.subject.is_none() => {
+                    state.subject.clone_from(&data.subject);
+                }
+                _ => {}
+            }
+            if kept.contains(&event.seq) {
+                state.apply(plan, event)?;
+            }
             state.set_durable(plan, event.seq);
         }
         state.last_seq = changed.seq;
@@ -76,7 +95,12 @@ impl RunState {
     }
 
     fn fold(&mut self, plan: &Plan, event: &Event) -> Result<(), String> {
-        if self.status.ended() && !matches!(event.payload, Payload::RunResumed(_) | Payload::RunSealed(_) | Payload::DecisionRefused(_)) {
+        if self.status.ended()
+            && !matches!(
+                event.payload,
+                Payload::RunResumed(_) | Payload::RunSealed(_) | Payload::DecisionRefused(_)
+            )
+        {
             return Err(format!("the run is {}", self.status.word()));
         }
         match &event.payload {
@@ -90,6 +114,7 @@ impl RunState {
             Payload::ConditionEvaluated(data) => {
                 let id = self.at_stage(plan, &data.node, |stage| *stage == Stage::Evaluate)?;
                 self.instance_mut(id).condition = Some(data.holds);
+                self.instance_mut(id).records.push(event.seq);
                 self.again(plan, id);
             }
             Payload::ForeachExpanded(data) => {
@@ -111,6 +136,7 @@ impl RunState {
                 instance.attempt = data.attempt;
                 instance.started = Some(event.ts);
                 instance.entered = Some(event.seq);
+                instance.records.push(event.seq);
                 let body = self.enter(plan, scope, Some(id));
                 self.instance_mut(id).body = Some(body);
                 // An empty sub-flow has ended already.
@@ -144,6 +170,7 @@ impl RunState {
                     return Err("the decision names another digest".to_owned());
                 }
                 request.decision = Some(data.clone());
+                instance.records.push(event.seq);
                 instance.state = NodeState::Pending;
                 self.waiting.remove(&id);
                 self.status = Status::Running;
@@ -168,7 +195,11 @@ impl RunState {
                 match data.on_timeout {
                     Expiry::Reject => {
                         self.instance_mut(id).state = NodeState::Pending;
-                        self.rejection = Some((data.node.clone(), None, "nobody answered in time".to_owned()));
+                        self.rejection = Some((
+                            data.node.clone(),
+                            None,
+                            "nobody answered in time".to_owned(),
+                        ));
                     }
                     Expiry::Fail => {
                         let error = FailureRecord {
@@ -185,8 +216,14 @@ impl RunState {
             }
             Payload::NodeStarted(data) => {
                 let id = self.find_path(&data.node)?;
-                if !self.startable.contains(&id) && !matches!(self.instance(id).state, NodeState::Backoff(_)) {
-                    return Err(format!("`{}` is {} and not to be started", data.node, self.instance(id).state.word()));
+                if !self.startable.contains(&id)
+                    && !matches!(self.instance(id).state, NodeState::Backoff(_))
+                {
+                    return Err(format!(
+                        "`{}` is {} and not to be started",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.forget(id);
                 let instance = self.instance_mut(id);
@@ -202,14 +239,22 @@ impl RunState {
                 let id = self.find_path(&data.node)?;
                 // A kept result of an earlier plan comes without its start.
                 if self.instance(id).state.ended() {
-                    return Err(format!("`{}` has {} already", data.node, self.instance(id).state.word()));
+                    return Err(format!(
+                        "`{}` has {} already",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.stop_running(id);
                 let instance = self.instance_mut(id);
                 instance.state = NodeState::Succeeded;
                 instance.attempt = data.attempt;
                 instance.ended = Some(event.ts);
-                instance.output = Some(OutputRef { seq: event.seq, digest: data.digest });
+                instance.output = Some(OutputRef {
+                    seq: event.seq,
+                    digest: data.digest,
+                });
+                instance.records.push(event.seq);
                 instance.fingerprint = Some(data.fingerprint);
                 instance.files = Arc::clone(&data.files);
                 instance.evidence = Arc::clone(&data.evidence);
@@ -252,12 +297,17 @@ impl RunState {
             Payload::NodeBypassed(data) => {
                 let id = self.find_path(&data.node)?;
                 if self.instance(id).state != NodeState::Pending {
-                    return Err(format!("`{}` is {}", data.node, self.instance(id).state.word()));
+                    return Err(format!(
+                        "`{}` is {}",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.forget(id);
                 let instance = self.instance_mut(id);
                 instance.state = NodeState::Bypassed;
                 instance.reason = Some(data.reason.clone());
+                instance.records.push(event.seq);
                 instance.ended = Some(event.ts);
                 self.release(plan, id);
             }
@@ -327,13 +377,20 @@ impl RunState {
     }
 
     fn find_path(&self, path: &NodePath) -> Result<InstanceId, String> {
-        self.find(path).ok_or_else(|| format!("there is no node `{path}`"))
+        self.find(path)
+            .ok_or_else(|| format!("there is no node `{path}`"))
     }
 
-    fn at_stage(&self, plan: &Plan, path: &NodePath, is: impl Fn(&Stage) -> bool) -> Result<InstanceId, String> {
+    fn at_stage(
+        &self,
+        plan: &Plan,
+        path: &NodePath,
+        is: impl Fn(&Stage) -> bool,
+    ) -> Result<InstanceId, String> {
         let id = self.find_path(path)?;
         let instance = self.instance(id);
-        if instance.state != NodeState::Pending || instance.waits > 0 || !is(&self.stage(plan, id)) {
+        if instance.state != NodeState::Pending || instance.waits > 0 || !is(&self.stage(plan, id))
+        {
             return Err(format!("it is not the turn of `{path}`"));
         }
         Ok(id)
@@ -377,6 +434,7 @@ impl RunState {
         instance.state = NodeState::Running;
         instance.started = Some(event.ts);
         instance.entered = Some(event.seq);
+        instance.records.push(event.seq);
         instance.attempt = 1;
         instance.items = Some(first..first + count as u32);
         instance.items_open = count as u32;
@@ -398,7 +456,11 @@ impl RunState {
         let mut at = Some(self.instance(id).context);
         while let Some(context) = at {
             let context = self.context_mut(context);
-            context.active = if begins { context.active + 1 } else { context.active.saturating_sub(1) };
+            context.active = if begins {
+                context.active + 1
+            } else {
+                context.active.saturating_sub(1)
+            };
             at = context.parent.map(|parent| self.instance(parent).context);
         }
     }
@@ -459,7 +521,9 @@ impl RunState {
         let item_of = self.instance(id).parent_item;
         let on_error = self.node(plan, id).on_error;
         match (item_of, on_error) {
-            (None, Fallback::Continue | Fallback::Node(_)) | (Some(_), Fallback::Continue) => self.release(plan, id),
+            (None, Fallback::Continue | Fallback::Node(_)) | (Some(_), Fallback::Continue) => {
+                self.release(plan, id);
+            }
             (Some(foreach), _) => {
                 // The `foreach` fails when its running items have ended.
                 self.instance_mut(foreach).item_failed = true;
@@ -479,7 +543,11 @@ impl RunState {
         let instance = self.instance(id);
         let node = self.node(plan, id);
         let retries = instance.item.is_some() || node.foreach.is_none();
-        let may_retry = retries && node.retry.as_ref().is_some_and(|retry| retry.on.error && instance.failures + 1 < retry.attempts);
+        let may_retry = retries
+            && node
+                .retry
+                .as_ref()
+                .is_some_and(|retry| retry.on.error && instance.failures + 1 < retry.attempts);
         node.on_error == Fallback::Fail && !may_retry
     }
 
@@ -493,13 +561,15 @@ impl RunState {
             }
             entered.failing = Some(cause);
             let parent = entered.parent;
-            at = parent.filter(|parent| self.fails_its_scope(plan, *parent)).and_then(|parent| {
-                // An item fails its `foreach` first, which then fails the scope.
-                match self.instance(parent).parent_item {
-                    Some(foreach) if !self.fails_its_scope(plan, foreach) => None,
-                    _ => Some(self.instance(parent).context),
-                }
-            });
+            at = parent
+                .filter(|parent| self.fails_its_scope(plan, *parent))
+                .and_then(|parent| {
+                    // An item fails its `foreach` first, which then fails the scope.
+                    match self.instance(parent).parent_item {
+                        Some(foreach) if !self.fails_its_scope(plan, foreach) => None,
+                        _ => Some(self.instance(parent).context),
+                    }
+                });
         }
         self.purge();
     }
@@ -561,7 +631,11 @@ impl RunState {
                 instance.failures = 0;
                 instance.item_failed = false;
                 let inside = instance.body.is_some() || instance.items.is_some();
-                instance.state = if inside { NodeState::Running } else { NodeState::Pending };
+                instance.state = if inside {
+                    NodeState::Running
+                } else {
+                    NodeState::Pending
+                };
             }
         }
         for &id in &walk {
@@ -573,7 +647,9 @@ impl RunState {
             }
             let held = self.held(id);
             match self.instance(id).state {
-                NodeState::Pending if self.instance(id).waits == 0 && !held => self.make_ready(plan, id),
+                NodeState::Pending if self.instance(id).waits == 0 && !held => {
+                    self.make_ready(plan, id);
+                }
                 NodeState::Running => self.inside_changed(plan, id),
                 NodeState::Waiting if !held => {
                     self.waiting.insert(id);
@@ -588,6 +664,7 @@ impl RunState {
 
     /// Whether everything around an instance is under way.
     fn alive(&self, id: InstanceId) -> bool {
-        self.around(id).is_none_or(|around| self.instance(around).state == NodeState::Running)
+        self.around(id)
+            .is_none_or(|around| self.instance(around).state == NodeState::Running)
     }
 }

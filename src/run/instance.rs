@@ -44,7 +44,10 @@ impl NodeState {
     /// Whether nothing more happens to the node in this round.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled
+        )
     }
 
     /// The word in `--json`.
@@ -124,6 +127,8 @@ pub struct Instance {
     pub request: Option<Request>,
     /// The record of `foreach_expanded` or `subflow_started`, where items or inputs are.
     pub entered: Option<u64>,
+    /// The records that made the instance what it is, oldest first, for adopting an edit.
+    pub(super) records: Vec<u64>,
     pub(super) context: ContextId,
     pub(super) parent_item: Option<InstanceId>,
     /// How many nodes before it have not ended.
@@ -155,6 +160,7 @@ impl Instance {
             reason: None,
             request: None,
             entered: None,
+            records: Vec::new(),
             context,
             parent_item: None,
             waits,
@@ -170,7 +176,10 @@ impl Instance {
     #[must_use]
     pub fn approved(&self) -> bool {
         self.request.as_ref().is_some_and(|request| {
-            request.decision.as_ref().is_some_and(|decision| decision.decision == super::event::Decision::Approved)
+            request
+                .decision
+                .as_ref()
+                .is_some_and(|decision| decision.decision == super::event::Decision::Approved)
         })
     }
 }

@@ -29,7 +29,10 @@ impl Status {
     /// Whether the run has ended.
     #[must_use]
     pub fn ended(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Rejected | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Rejected | Self::Cancelled
+        )
     }
 
     /// The word in `--json`.
@@ -201,13 +204,21 @@ impl RunState {
     #[must_use]
     pub fn node<'p>(&self, plan: &'p Plan, id: InstanceId) -> &'p PlanNode {
         let instance = self.instance(id);
-        plan.scope(self.context(instance.context).scope).node(instance.node)
+        plan.scope(self.context(instance.context).scope)
+            .node(instance.node)
     }
 
     /// The scope that an instance stands in.
     #[must_use]
     pub fn scope_of(&self, id: InstanceId) -> ScopeId {
         self.context(self.instance(id).context).scope
+    }
+
+    /// The records whose results an instance holds: condition, items, sub-flow inputs, decision,
+    /// output or bypass. Starts and failures are not among them.
+    #[must_use]
+    pub fn records_of(&self, id: InstanceId) -> &[u64] {
+        &self.instance(id).records
     }
 
     /// The sub-flow node that an instance stands in, with the item it is for.
@@ -224,11 +235,19 @@ impl RunState {
 
     /// The item instances of an expanded `foreach` node, in order.
     pub fn items(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> + use<> {
-        self.instance(id).items.clone().unwrap_or(0..0).map(InstanceId)
+        self.instance(id)
+            .items
+            .clone()
+            .unwrap_or(0..0)
+            .map(InstanceId)
     }
 
     /// The instances of the nodes inside an entered sub-flow instance, in file order.
-    pub fn children(&self, plan: &Plan, id: InstanceId) -> impl Iterator<Item = InstanceId> + use<> {
+    pub fn children(
+        &self,
+        plan: &Plan,
+        id: InstanceId,
+    ) -> impl Iterator<Item = InstanceId> + use<> {
         let range = self.instance(id).body.map_or(0..0, |body| {
             let context = self.context(body);
             context.first..context.first + plan.scope(context.scope).nodes.len() as u32
@@ -262,7 +281,10 @@ impl RunState {
     #[must_use]
     pub fn walk(&self, plan: &Plan) -> Vec<InstanceId> {
         let mut found = Vec::with_capacity(self.instances.len());
-        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len() as u32).rev().map(InstanceId).collect();
+        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len() as u32)
+            .rev()
+            .map(InstanceId)
+            .collect();
         while let Some(id) = stack.pop() {
             found.push(id);
             let inside: Vec<_> = self.items(id).chain(self.children(plan, id)).collect();
@@ -299,7 +321,12 @@ impl RunState {
 
     /// The node of that name in the scope of an instance; `None` looks in the run's own flow.
     #[must_use]
-    pub fn named(&self, plan: &Plan, beside: Option<InstanceId>, name: &NodeName) -> Option<InstanceId> {
+    pub fn named(
+        &self,
+        plan: &Plan,
+        beside: Option<InstanceId>,
+        name: &NodeName,
+    ) -> Option<InstanceId> {
         let context = beside.map_or(ContextId(0), |id| self.instance(id).context);
         let node = plan.scope(self.context(context).scope).find(name)?;
         Some(self.at(context, node))
@@ -333,7 +360,12 @@ impl RunState {
         found
     }
 
-    pub(super) fn enter(&mut self, plan: &Plan, scope_id: ScopeId, parent: Option<InstanceId>) -> ContextId {
+    pub(super) fn enter(
+        &mut self,
+        plan: &Plan,
+        scope_id: ScopeId,
+        parent: Option<InstanceId>,
+    ) -> ContextId {
         let scope = plan.scope(scope_id);
         let context = ContextId(self.contexts.len() as u32);
         let first = self.instances.len() as u32;
@@ -352,7 +384,12 @@ impl RunState {
             };
             let id = InstanceId(self.instances.len() as u32);
             self.paths.insert(path.clone(), id);
-            self.instances.push(Instance::new(path, context, NodeId(at as u32), scope.before[at].len() as u32));
+            self.instances.push(Instance::new(
+                path,
+                context,
+                NodeId(at as u32),
+                scope.before[at].len() as u32,
+            ));
         }
         for at in 0..scope.nodes.len() as u32 {
             if self.instances[(first + at) as usize].waits == 0 {
@@ -365,6 +402,7 @@ impl RunState {
     /// Whether a node runs something inside it rather than an attempt of its own.
     pub(super) fn is_composite(&self, plan: &Plan, id: InstanceId) -> bool {
         let node = self.node(plan, id);
-        matches!(node.step, Step::Flow(_)) || (node.foreach.is_some() && self.instance(id).item.is_none())
+        matches!(node.step, Step::Flow(_))
+            || (node.foreach.is_some() && self.instance(id).item.is_none())
     }
 }

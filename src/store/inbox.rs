@@ -44,11 +44,24 @@ impl Inbox {
             Err(error) => return Err(Error::io("read the folder", &self.dir)(error)),
         };
         let mut ids: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".json").map(str::to_owned))
+            .filter_map(|entry| {
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".json")
+                    .map(str::to_owned)
+            })
             .filter(|id| !id.starts_with('.'))
             .collect();
         ids.sort();
-        Ok(ids.into_iter().map(|id| { let request = read_request(&self.path(&id)); (id, request) }).collect())
+        Ok(ids
+            .into_iter()
+            .map(|id| {
+                let request = read_request(&self.path(&id));
+                (id, request)
+            })
+            .collect())
     }
 
     /// Removes a request that is journaled.

@@ -17,7 +17,7 @@ pub use atomic::{create_new, replace, sync_dir};
 pub use blobs::Blobs;
 pub use error::Error;
 pub use inbox::Inbox;
-pub use journal::{Journal, Recovered, Record, read, verify};
+pub use journal::{Journal, Record, Recovered, read, verify};
 pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};
 pub use lock::{Holder, RunLock};

@@ -40,26 +40,37 @@ pub struct ProcessSpec {
     pub log: Option<LogFile>,
 }
 
-/// A log that several streams append to.
+/// A log that several streams append to; the file appears with the first bytes.
 #[derive(Clone, Debug)]
-pub struct LogFile(Arc<Mutex<std::fs::File>>);
+pub struct LogFile(Arc<Mutex<Sink>>);
+
+#[derive(Debug)]
+struct Sink {
+    path: PathBuf,
+    file: Option<std::fs::File>,
+}
 
 impl LogFile {
-    /// Opens a log for appending.
-    ///
-    /// # Errors
-    /// I/O.
-    pub fn open(path: &std::path::Path) -> std::io::Result<Self> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self(Arc::new(Mutex::new(file))))
+    /// A log at this path.
+    #[must_use]
+    pub fn lazy(path: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(Sink { path, file: None })))
     }
 
     /// Appends bytes; a log that cannot be written never fails the work it is about.
     pub fn write(&self, bytes: &[u8]) {
-        if let Ok(mut file) = self.0.lock() {
+        let Ok(mut sink) = self.0.lock() else { return };
+        if sink.file.is_none() {
+            if let Some(parent) = sink.path.parent() {
+                _ = std::fs::create_dir_all(parent);
+            }
+            sink.file = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&sink.path)
+                .ok();
+        }
+        if let Some(file) = &mut sink.file {
             _ = file.write_all(bytes);
         }
     }
@@ -89,7 +100,10 @@ pub struct Finished {
 /// # Errors
 /// When the program cannot be started.
 pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Result<Finished> {
-    let (program, arguments) = spec.argv.split_first().ok_or_else(|| std::io::Error::other("the command is empty"))?;
+    let (program, arguments) = spec
+        .argv
+        .split_first()
+        .ok_or_else(|| std::io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -110,8 +124,18 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
             _ = stdin.write_all(&input).await;
         }
     });
-    let stdout = tokio::spawn(capture(child.stdout.take(), MAX_CAPTURE, true, spec.log.clone()));
-    let stderr = tokio::spawn(capture(child.stderr.take(), 64 * 1024, false, spec.log.clone()));
+    let stdout = tokio::spawn(capture(
+        child.stdout.take(),
+        MAX_CAPTURE,
+        true,
+        spec.log.clone(),
+    ));
+    let stderr = tokio::spawn(capture(
+        child.stderr.take(),
+        64 * 1024,
+        false,
+        spec.log.clone(),
+    ));
     let timeout = async {
         match spec.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -126,7 +150,7 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
             timed_out = true;
             end_group(&mut child, group).await?
         }
-        _ = cancel.wait_for(|cancel| *cancel) => {
+        () = stopped(&mut cancel) => {
             cancelled = true;
             end_group(&mut child, group).await?
         }
@@ -138,10 +162,28 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     signal(group, Signal::KILL);
     #[cfg(unix)]
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    Ok(Finished { exit_code: status.code(), signal: by_signal, stdout, truncated, stderr, timed_out, cancelled })
+    Ok(Finished {
+        exit_code: status.code(),
+        signal: by_signal,
+        stdout,
+        truncated,
+        stderr,
+        timed_out,
+        cancelled,
+    })
 }
 
-async fn end_group(child: &mut Child, group: Option<Pid>) -> std::io::Result<std::process::ExitStatus> {
+/// Ends when the run is told to stop, and never when nobody can tell any more.
+async fn stopped(cancel: &mut Cancel) {
+    if cancel.wait_for(|cancel| *cancel).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn end_group(
+    child: &mut Child,
+    group: Option<Pid>,
+) -> std::io::Result<std::process::ExitStatus> {
     signal(group, Signal::TERM);
     if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
         return status;
@@ -157,21 +199,20 @@ fn signal(group: Option<Pid>, signal: Signal) {
     }
 }
 
-async fn drain(mut reader: tokio::task::JoinHandle<Captured>, group: Option<Pid>) -> (Vec<u8>, bool) {
-    let captured = match tokio::time::timeout(DRAIN, &mut reader).await {
-        Ok(captured) => captured,
-        Err(_) => {
-            signal(group, Signal::KILL);
-            match tokio::time::timeout(DRAIN, &mut reader).await {
-                Ok(captured) => captured,
-                Err(_) => {
-                    reader.abort();
-                    return (Vec::new(), true);
-                }
-            }
+async fn drain(
+    mut reader: tokio::task::JoinHandle<Captured>,
+    group: Option<Pid>,
+) -> (Vec<u8>, bool) {
+    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+        signal(group, Signal::KILL);
+        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+            reader.abort();
+            return (Vec::new(), true);
         }
     };
-    captured.map_or((Vec::new(), true), |captured| (captured.bytes, captured.truncated))
+    captured.map_or((Vec::new(), true), |captured| {
+        (captured.bytes, captured.truncated)
+    })
 }
 
 struct Captured {
@@ -180,9 +221,19 @@ struct Captured {
 }
 
 /// Reads a stream to its end; keeps its head, or its tail, up to a limit.
-async fn capture(stream: Option<impl AsyncRead + Unpin>, limit: usize, head: bool, log: Option<LogFile>) -> Captured {
-    let mut captured = Captured { bytes: Vec::new(), truncated: false };
-    let Some(mut stream) = stream else { return captured };
+async fn capture(
+    stream: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    head: bool,
+    log: Option<LogFile>,
+) -> Captured {
+    let mut captured = Captured {
+        bytes: Vec::new(),
+        truncated: false,
+    };
+    let Some(mut stream) = stream else {
+        return captured;
+    };
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
         let chunk = &buffer[..length];
@@ -226,7 +277,12 @@ mod tests {
 
     #[tokio::test]
     async fn output_exit_code_and_input() {
-        let finished = run(&spec(&["sh", "-c", "cat; echo \" $X\"; echo e >&2; exit 3"])).await;
+        let finished = run(&spec(&[
+            "sh",
+            "-c",
+            "cat; echo \" $X\"; echo e >&2; exit 3",
+        ]))
+        .await;
         assert_eq!(finished.stdout, b"in 1 2\n");
         assert_eq!(finished.stderr, b"e\n");
         assert_eq!(finished.exit_code, Some(3));

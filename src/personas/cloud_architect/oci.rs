@@ -59,6 +59,12 @@ pub(super) fn design(product: &ProductRequest, baseline: &Baseline) -> OciDesign
                 protection_mode: level
                     .pick(["SOFTWARE", "SOFTWARE", "HSM", "HSM"])
                     .to_owned(),
+                vault_type: if restricted {
+                    "VIRTUAL_PRIVATE"
+                } else {
+                    "DEFAULT"
+                }
+                .to_owned(),
             },
             format!(
                 "Data classified {level} is encrypted with an own key in this protection mode, rotated this often (SC-12, SC-28)."
@@ -147,10 +153,19 @@ pub(super) fn residual_risks(product: &ProductRequest, tier: ResilienceTier) -> 
             "Watch the policy's last sync time and alarm on it; writes are synchronous within the region.",
         )
     };
-    vec![ResidualRisk {
+    let risk = |id: &str, statement: String, mitigation: &str| ResidualRisk {
         id: id.to_owned(),
         cloud: Cloud::Oci,
         statement,
         mitigation: mitigation.to_owned(),
-    }]
+    };
+    let mut risks = vec![risk(id, statement, mitigation)];
+    if product.data_classification < DataClassification::Restricted {
+        risks.push(risk(
+            "RISK-OC-003",
+            "A vault of type DEFAULT does not rotate keys by itself.".to_owned(),
+            "Rotate the key within the decided days by a scheduled job; a virtual private vault is decided for restricted data.",
+        ));
+    }
+    risks
 }

@@ -15,10 +15,6 @@ pub(super) struct Mirrors {
 impl Mirrors {
     /// Looks for folders: those that the environment names, those of the user's CLI configuration, and
     /// terraform's own implied ones.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "where providers lie is the environment's to say, as for terraform itself"
-    )]
     pub(super) fn find() -> Self {
         let variable = |name: &str| {
             env::var_os(name)
@@ -88,16 +84,15 @@ impl Mirrors {
             .strip_prefix(REGISTRY)
             .unwrap_or(absent)
             .trim_start_matches('/');
-        let looked = match self.folders.len() {
-            0 => "no mirror folder was found; FLOWCTL_TF_MIRROR names one".to_owned(),
-            _ => {
-                let folders: Vec<String> = self
-                    .folders
-                    .iter()
-                    .map(|f| f.display().to_string())
-                    .collect();
-                format!("looked in {}", folders.join(", "))
-            }
+        let folders: Vec<String> = self
+            .folders
+            .iter()
+            .map(|folder| folder.display().to_string())
+            .collect();
+        let looked = if folders.is_empty() {
+            "no mirror folder was found; FLOWCTL_TF_MIRROR names one".to_owned()
+        } else {
+            format!("looked in {}", folders.join(", "))
         };
         Some(format!("provider {short} is in no local mirror ({looked})"))
     }

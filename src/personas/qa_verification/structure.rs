@@ -77,7 +77,10 @@ fn sources(unit: &IaCUnit, tree: &Tree) -> Vec<Source> {
     let own = unit.files.iter().filter(|file| {
         let inside = file.path.strip_prefix(&unit.path).unwrap_or(&file.path);
         let inside = inside.trim_start_matches('/');
-        inside.ends_with(".tf") && !inside.contains('/')
+        inside
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| extension == "tf")
+            && !inside.contains('/')
     });
     // What cannot be read is the digest case's finding.
     own.filter_map(|file| {
@@ -295,7 +298,6 @@ fn weakens_encryption(line: &str) -> bool {
     is("https_traffic_only_enabled", &["false"])
         || is("min_tls_version", &["TLS1_0", "TLS1_1"])
         || is("enable_key_rotation", &["false"])
-        || is("sse_algorithm", &["AES256"])
 }
 
 fn holds_credential(line: &str) -> bool {

@@ -98,9 +98,15 @@ impl Terraform<'_> {
             ("CHECKPOINT_DISABLE", "1"),
             ("TF_IN_AUTOMATION", "1"),
             ("TF_INPUT", "0"),
-            // Arguments from the caller's environment would make the result depend on it.
+            // What the caller's environment says of terraform would make the result depend on it.
             ("TF_CLI_ARGS", ""),
+            ("TF_CLI_ARGS_init", ""),
+            ("TF_CLI_ARGS_validate", ""),
+            ("TF_CLI_ARGS_fmt", ""),
+            ("TF_DATA_DIR", ""),
             ("TF_LOG", ""),
+            ("TF_PLUGIN_CACHE_DIR", ""),
+            ("TF_REATTACH_PROVIDERS", ""),
             ("TF_WORKSPACE", "default"),
         ];
         let mut env: Vec<(String, String)> = variables
@@ -170,7 +176,7 @@ impl Terraform<'_> {
 
     fn validate(&self, unit: &IaCUnit, case: Case) -> TestCase {
         let folder = self.copy.join(&unit.path);
-        if let Some(reason) = self.needs_a_caller(&folder) {
+        if let Some(reason) = needs_a_caller(&folder) {
             return case.not_run(reason);
         }
         if let Some(missing) = self.mirrors.missing(&self.copy, &folder) {
@@ -199,18 +205,21 @@ impl Terraform<'_> {
             },
         }
     }
+}
 
-    /// A module that takes provider aliases can only be validated through a stack that passes them.
-    fn needs_a_caller(&self, folder: &Path) -> Option<String> {
-        let files = std::fs::read_dir(folder).ok()?;
-        let mut sources = files
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e == "tf"));
-        sources
-            .any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("configuration_aliases")))
-            .then(|| "the module takes provider aliases, so terraform can validate it only through the stack that calls it".to_owned())
-    }
+/// A module that takes provider aliases can only be validated through a stack that passes them.
+fn needs_a_caller(folder: &Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?;
+    let paths = files.flatten().map(|entry| entry.path());
+    let mut sources =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "tf"));
+    let takes_aliases = sources.any(|path| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains("configuration_aliases"))
+    });
+    takes_aliases.then(|| {
+        "the module takes provider aliases, so terraform can validate it only through the stack that calls it"
+            .to_owned()
+    })
 }
 
 /// The errors of `validate -json`.

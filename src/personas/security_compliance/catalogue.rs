@@ -2,7 +2,7 @@
 
 use crate::contracts::DataClassification::{self, Internal, Public, Restricted, Sensitive};
 use crate::contracts::Mechanism::{
-    self, AwsConfig, AzurePolicy, GcpOrgPolicy, OciCloudGuard, Rego,
+    self, AwsConfig, AzurePolicy, GcpOrgPolicy, OciCloudGuard, Platform, Rego,
 };
 use crate::contracts::Severity::{self, Critical, High, Low, Medium};
 
@@ -162,7 +162,7 @@ pub(super) const GUARDRAILS: &[Entry] = &[
         decisions: &["CO-001", "-002"],
         rego_rule: Some("replication"),
         azure: &[(AzurePolicy, "storage-geo-redundant")],
-        aws: &[(AwsConfig, "S3BucketReplicationEnabled")],
+        aws: &[(AwsConfig, "S3BucketCrossRegionReplicationEnabled")],
         gcp: &[(Rego, "replication")],
         oci: &[(Rego, "replication")],
     },
@@ -176,7 +176,7 @@ pub(super) const GUARDRAILS: &[Entry] = &[
         decisions: &["-009"],
         rego_rule: Some("no_static_credentials"),
         azure: &[(AzurePolicy, "storage-no-shared-key")],
-        aws: &[(AwsConfig, "IamUserNoPolicies")],
+        aws: &[(AwsConfig, "AccessKeysRotated")],
         gcp: &[(GcpOrgPolicy, "iam.disableServiceAccountKeyCreation")],
         oci: &[(Rego, "no_static_credentials")],
     },
@@ -234,7 +234,7 @@ pub(super) const GUARDRAILS: &[Entry] = &[
         azure: &[(AzurePolicy, "storage-secure-transfer")],
         aws: &[(AwsConfig, "S3BucketSSLRequestsOnly")],
         gcp: &[(GcpOrgPolicy, "gcp.restrictTLSVersion")],
-        oci: &[(Rego, "secure_transport")],
+        oci: &[(Platform, "object-storage-refuses-http")],
     },
     Entry {
         id: "GR-SC-03",
@@ -248,7 +248,7 @@ pub(super) const GUARDRAILS: &[Entry] = &[
         azure: &[(AzurePolicy, "storage-minimum-tls")],
         aws: &[(Rego, "tls_floor")],
         gcp: &[(GcpOrgPolicy, "gcp.restrictTLSVersion")],
-        oci: &[(Rego, "tls_floor")],
+        oci: &[(Platform, "object-storage-tls-1.2")],
     },
     Entry {
         id: "GR-SC-04",
@@ -295,7 +295,7 @@ pub(super) const GUARDRAILS: &[Entry] = &[
             (AzurePolicy, "storage-infrastructure-encryption"),
             (Rego, "hardware_key"),
         ],
-        aws: &[(Rego, "hardware_key")],
+        aws: &[(Platform, "kms-keys-live-in-hsms")],
         gcp: &[(Rego, "hardware_key")],
         oci: &[(Rego, "hardware_key")],
     },

@@ -2,7 +2,7 @@
 
 use super::catalogue::{Entry, GUARDRAILS, Point};
 use super::policies;
-use crate::contracts::{Cloud, Enforcement, Guardrail, ProductRequest};
+use crate::contracts::{Cloud, Enforcement, Guardrail, Mechanism, ProductRequest};
 
 /// The guardrails of a product, in the catalogue's order.
 pub(super) fn guardrails(product: &ProductRequest) -> Vec<Guardrail> {
@@ -51,7 +51,8 @@ const fn letters(cloud: Cloud) -> &'static str {
 }
 
 fn enforcement(entry: &Entry, product: &ProductRequest) -> Vec<Enforcement> {
-    let mut list = Vec::new();
+    let mandatory = product.data_classification >= entry.mandatory_from;
+    let mut list: Vec<Enforcement> = Vec::new();
     for cloud in product.target_clouds.iter() {
         let points: &[Point] = match cloud {
             Cloud::Azure => entry.azure,
@@ -59,12 +60,21 @@ fn enforcement(entry: &Entry, product: &ProductRequest) -> Vec<Enforcement> {
             Cloud::Gcp => entry.gcp,
             Cloud::Oci => entry.oci,
         };
-        list.extend(points.iter().map(|(mechanism, policy)| Enforcement {
-            cloud,
-            mechanism: *mechanism,
-            policy: (*policy).to_owned(),
-            path: policies::path(product.slug.as_str(), *mechanism, policy),
-        }));
+        for (mechanism, policy) in points {
+            // An organisation policy blocks and knows no audit mode, so it is not for what is only
+            // recommended; the Rego rule, which can warn, stands in.
+            let (mechanism, policy) = match (mechanism, entry.rego_rule) {
+                (Mechanism::GcpOrgPolicy, Some(rule)) if !mandatory => (Mechanism::Rego, rule),
+                (Mechanism::GcpOrgPolicy, None) if !mandatory => continue,
+                (mechanism, _) => (*mechanism, *policy),
+            };
+            list.push(Enforcement {
+                cloud,
+                mechanism,
+                policy: policy.to_owned(),
+                path: policies::path(product.slug.as_str(), mechanism, policy),
+            });
+        }
     }
     list
 }

@@ -189,4 +189,184 @@ mod tests {
             }
         }
     }
+
+    fn rendered(change: impl FnOnce(&mut ProductRequest)) -> Vec<crate::port::File> {
+        let mut product = testing::product("x\"y: <b> ${z} {{ q }} 🚀");
+        change(&mut product);
+        let given = testing::designed_for(&product);
+        let inputs = serde_json::json!({
+            "product_spec": given["product_spec"], "architecture_spec": given["architecture_spec"],
+        });
+        testing::call(&PERSONA, &inputs, &crate::personas::skills::SkillHost)
+            .unwrap()
+            .files
+    }
+
+    #[test]
+    fn the_pack_has_the_files_that_the_profile_names_and_they_are_well_formed() {
+        for level in DataClassification::ALL {
+            for clouds in [
+                &Cloud::ALL[..],
+                &[Cloud::Gcp],
+                &[Cloud::Aws],
+                &[Cloud::Oci],
+                &[Cloud::Azure],
+            ] {
+                let profile = profile_at(level, clouds);
+                let files = rendered(|product| {
+                    product.data_classification = level;
+                    product.target_clouds = clouds.to_vec().try_into().unwrap();
+                    product.slug = crate::slug::Slug::of("Secure Storage");
+                });
+                for file in &profile.policy_files {
+                    assert!(
+                        files.iter().any(|f| f.path == file.path),
+                        "{level} {}",
+                        file.path
+                    );
+                }
+                for file in &files {
+                    let text = std::str::from_utf8(&file.content).unwrap();
+                    match file.path.rsplit_once('.').unwrap().1 {
+                        "json" => drop(serde_json::from_str::<serde_json::Value>(text).unwrap()),
+                        "yaml" => drop(serde_yaml::from_str::<serde_yaml::Value>(text).unwrap()),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mandatory_definitions_deny_and_recommended_ones_audit() {
+        let effect = |level, name: &str| {
+            let files = rendered(|product| product.data_classification = level);
+            let file = files
+                .iter()
+                .find(|f| f.path.ends_with("initiative.json"))
+                .unwrap();
+            let json: serde_json::Value = serde_json::from_slice(&file.content).unwrap();
+            let definitions = json["properties"]["policyDefinitions"].as_array().unwrap();
+            let definition = definitions
+                .iter()
+                .find(|d| d["policyDefinitionReferenceId"] == name)
+                .unwrap();
+            definition["parameters"]["effect"]["value"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            effect(DataClassification::Public, "storage-no-shared-key"),
+            "Audit"
+        );
+        assert_eq!(
+            effect(DataClassification::Internal, "storage-no-shared-key"),
+            "Deny"
+        );
+        assert_eq!(
+            effect(DataClassification::Public, "storage-no-public-access"),
+            "Deny"
+        );
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_bytes() {
+        assert_eq!(rendered(|_| ()), rendered(|_| ()));
+    }
+
+    #[test]
+    fn the_mapping_is_documented() {
+        use super::super::catalogue::GUARDRAILS;
+        use crate::contracts::Mechanism;
+        let profile = profile_at(DataClassification::Restricted, &Cloud::ALL);
+        let label = |id: &String| {
+            profile
+                .controls
+                .iter()
+                .find(|control| control.id == *id)
+                .unwrap()
+                .label
+                .clone()
+        };
+        let rows = profile
+            .guardrails
+            .iter()
+            .zip(GUARDRAILS)
+            .map(|(guardrail, entry)| {
+                vec![
+                    guardrail.id.clone(),
+                    guardrail.title.clone(),
+                    entry.mandatory_from.to_string(),
+                    format!("{:?}", guardrail.severity).to_lowercase(),
+                    guardrail
+                        .controls
+                        .iter()
+                        .map(label)
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    entry
+                        .decisions
+                        .iter()
+                        .map(|d| d.replace("CO-", "ADR-CO-"))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    guardrail
+                        .rego_rule
+                        .as_ref()
+                        .map_or(String::new(), |rule| format!("`{rule}`")),
+                ]
+            });
+        let header = [
+            "Guardrail",
+            "Title",
+            "Mandatory from",
+            "Severity",
+            "Controls",
+            "Decisions",
+            "Rego rule",
+        ];
+        testing::in_step(
+            "controls.md",
+            "guardrails",
+            &testing::table(&header, &rows.collect::<Vec<_>>()),
+        );
+        let rows = profile.guardrails.iter().map(|guardrail| {
+            let mut row = vec![guardrail.id.clone()];
+            row.extend(Cloud::ALL.map(|cloud| {
+                let points = guardrail
+                    .enforcement
+                    .iter()
+                    .filter(|point| point.cloud == cloud);
+                let names = points.map(|point| match point.mechanism {
+                    Mechanism::Rego => format!("rego `{}`", point.policy),
+                    Mechanism::Platform => format!("platform: {}", point.policy),
+                    _ => format!("`{}`", point.policy),
+                });
+                names.collect::<Vec<_>>().join(", ")
+            }));
+            row
+        });
+        let header = ["Guardrail", "Azure", "AWS", "Google Cloud", "OCI"];
+        testing::in_step(
+            "controls.md",
+            "enforcement",
+            &testing::table(&header, &rows.collect::<Vec<_>>()),
+        );
+        let rows = profile.controls.iter().map(|control| {
+            vec![
+                control.label.clone(),
+                control.title.clone(),
+                control.guardrails.join(", "),
+            ]
+        });
+        let rows: Vec<_> = rows
+            .map(|row| row.iter().map(|cell| cell.replace('|', "\\|")).collect())
+            .collect();
+        testing::in_step(
+            "controls.md",
+            "controls",
+            &testing::table(&["Control", "Title", "Guardrails"], &rows),
+        );
+    }
 }

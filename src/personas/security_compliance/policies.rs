@@ -2,17 +2,18 @@
 
 use crate::contracts::{Cloud, Guardrail, Mechanism, PolicyFile, ProductRequest};
 
-/// The file in which a mechanism keeps its policies.
-pub(super) fn path(slug: &str, mechanism: Mechanism, policy: &str) -> String {
+/// The file in which a mechanism keeps its policies; the platform itself has none.
+pub(super) fn path(slug: &str, mechanism: Mechanism, policy: &str) -> Option<String> {
     let folder = format!("policy/{slug}");
-    match mechanism {
+    Some(match mechanism {
+        Mechanism::Platform => return None,
         Mechanism::AzurePolicy => format!("{folder}/azure/initiative.json"),
         Mechanism::AwsConfig => format!("{folder}/aws/conformance-pack.yaml"),
         // One document per constraint: the v2 API takes them one by one.
         Mechanism::GcpOrgPolicy => format!("{folder}/gcp/{policy}.yaml"),
         Mechanism::OciCloudGuard => format!("{folder}/oci/cloud-guard-detector-recipe.json"),
         Mechanism::Rego => format!("{folder}/opa/secure_storage.rego"),
-    }
+    })
 }
 
 /// Lists the files that carry the policies of these guardrails, in the order of first use.
@@ -40,12 +41,9 @@ pub(super) fn files(product: &ProductRequest, guardrails: &[Guardrail]) -> Vec<P
         for guardrail in guardrails {
             let points = guardrail.enforcement.iter();
             for point in points.filter(|p| p.cloud == cloud && p.mechanism != Mechanism::Rego) {
-                add(
-                    &point.path,
-                    Some(cloud),
-                    format(point.mechanism),
-                    &guardrail.id,
-                );
+                if let Some(path) = &point.path {
+                    add(path, Some(cloud), format(point.mechanism), &guardrail.id);
+                }
             }
         }
     }
@@ -53,8 +51,9 @@ pub(super) fn files(product: &ProductRequest, guardrails: &[Guardrail]) -> Vec<P
         .iter()
         .filter(|guardrail| guardrail.rego_rule.is_some())
     {
-        let path = path(product.slug.as_str(), Mechanism::Rego, "");
-        add(&path, None, format(Mechanism::Rego), &guardrail.id);
+        if let Some(path) = path(product.slug.as_str(), Mechanism::Rego, "") {
+            add(&path, None, format(Mechanism::Rego), &guardrail.id);
+        }
     }
     files
 }
@@ -66,5 +65,6 @@ fn format(mechanism: Mechanism) -> &'static str {
         Mechanism::GcpOrgPolicy => "gcp-org-policy",
         Mechanism::OciCloudGuard => "oci-detector-recipe",
         Mechanism::Rego => "rego",
+        Mechanism::Platform => "platform",
     }
 }

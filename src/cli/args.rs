@@ -1,0 +1,273 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 unexpected, 2 usage or unknown run, 3 invalid flow or inputs, \
+4 a node or publishing failed, 5 paused for approval, 6 rejected, 7 locked by another process, 8 cancelled, \
+9 decision refused, 10 evidence not intact, 130 interrupted.";
+
+/// Runs flows in which personas, skills and humans who must say yes work together.
+#[derive(Debug, Parser)]
+#[command(name = "flowctl", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Args {
+    /// Where `artifacts/` and published files go, and where process nodes run.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub(super) workspace: PathBuf,
+    /// More log lines on stderr; `RUST_LOG` says it in detail.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// The form of log lines.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    Mermaid,
+    Dot,
+    Text,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start a run of a flow.
+    Run(Run),
+    /// Go on with a run: after an approval, a failure or an interruption.
+    Resume(Resume),
+    /// Say yes to a gate that waits.
+    Approve(Approve),
+    /// Say no to a gate that waits.
+    Reject(Reject),
+    /// Stop a run for good.
+    Cancel(Cancel),
+    /// List the runs of the workspace.
+    Runs(Runs),
+    /// Show a run, or one of its nodes.
+    Show(Show),
+    /// Print what nodes printed.
+    Logs(Logs),
+    /// Show what a run would publish, as a diff against the workspace.
+    Review(Review),
+    /// Check flow files.
+    Validate(Validate),
+    /// Draw a flow with every wire and why it is there.
+    Graph(Graph),
+    /// List personas and skills with their ports.
+    Tools(Tools),
+    /// Print the JSON Schema of flow files, or of a contract.
+    Schema(Schema),
+    /// Write the flagship flow and the skills out.
+    Init(Init),
+    /// Remove old ended runs; says what it would do unless told `--yes`.
+    Prune(Prune),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Drive {
+    /// Nodes at the same time.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: u16,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Run {
+    /// The flow file.
+    pub(super) flow: String,
+    /// An input; read as JSON or YAML where the flow declares other than a string.
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(super) input: Vec<String>,
+    /// Inputs from a YAML or JSON file; `-i` wins over it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) inputs: Option<PathBuf>,
+    /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub(super) run_id: Option<String>,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Resume {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// Adopt files that were edited since the run began; what they change runs again.
+    #[arg(long)]
+    pub(super) accept_changes: bool,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Approve {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// The gate, when several wait.
+    pub(super) node: Option<String>,
+    /// What to record with the answer.
+    #[arg(long)]
+    pub(super) comment: Option<String>,
+    /// The digest that was reviewed; refused when something else waits by now.
+    #[arg(long, value_name = "SHA256")]
+    pub(super) digest: Option<String>,
+    /// Go on with the run at once.
+    #[arg(long)]
+    pub(super) resume: bool,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Reject {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// The gate, when several wait.
+    pub(super) node: Option<String>,
+    /// Why; recorded with the answer.
+    #[arg(long)]
+    pub(super) reason: String,
+    /// The digest that was reviewed; refused when something else waits by now.
+    #[arg(long, value_name = "SHA256")]
+    pub(super) digest: Option<String>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Cancel {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Runs {
+    /// Only runs that wait for an answer.
+    #[arg(long)]
+    pub(super) waiting: bool,
+    /// Print JSON Lines.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// At most this many, newest first.
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Show {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// A node: `QA`, `Build/QA`, `Scan[2]`.
+    pub(super) node: Option<String>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Exit as `run` would have.
+    #[arg(long)]
+    pub(super) exit_status: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Logs {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// A node: `QA`, `Build/QA`, `Scan[2]`.
+    pub(super) node: Option<String>,
+    /// Go on until the run ends or pauses.
+    #[arg(short, long)]
+    pub(super) follow: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Review {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// Only list the files.
+    #[arg(long)]
+    pub(super) stat: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Validate {
+    /// Flow files.
+    #[arg(required = true)]
+    pub(super) files: Vec<String>,
+    /// `json` prints one object on stdout.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Graph {
+    /// The flow file.
+    pub(super) flow: String,
+    /// How to draw it.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(super) format: GraphFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Tools {
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Schema {
+    /// `flow`, or the name of a contract.
+    #[arg(default_value = "flow")]
+    pub(super) name: String,
+    /// List what there is.
+    #[arg(long)]
+    pub(super) list: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Init {
+    /// Where to.
+    #[arg(default_value = ".")]
+    pub(super) dir: PathBuf,
+    /// Overwrite files that were edited.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Prune {
+    /// Keep this many of the newest.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) keep: usize,
+    /// Only runs that are older than this (`30d`).
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    pub(super) older_than: String,
+    /// Really remove them.
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Completions {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}

@@ -1,0 +1,261 @@
+//! `flowctl approve`, `flowctl reject` and `flowctl cancel`.
+
+use std::time::{Duration, Instant};
+
+use super::Result;
+use super::drive::{Manner, drive, runtime};
+use crate::cli::args::{Approve, Cancel, Reject};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::engine::{Driver, Engine, OpenRun, Request, Verdict, gate};
+use crate::id::NodePath;
+use crate::run::{ApprovalDecided, Decision, Payload, Status};
+use crate::store::{Error, Inbox, RunDir};
+use crate::value::Digest;
+
+/// How long the answer of a living driver is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
+    let dir = engine.layout.find(&args.run)?;
+    let run = engine.read_run(&dir)?;
+    let node = gate(&run.state, args.node.as_deref())
+        .map_err(|message| Failure::new(Exit::REFUSED, message))?;
+    let request = decision(
+        engine,
+        &run,
+        &node,
+        args.digest.as_deref(),
+        Decision::Approved,
+        args.comment.clone(),
+    )?;
+    let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
+    let manner = Manner {
+        concurrency: args.drive.concurrency,
+        json: args.drive.json,
+        outputs: true,
+    };
+    match (verdict, driver) {
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
+        (Verdict::Queued, _) => {
+            output.say("queued: another process drives the run and will take the answer");
+            Ok(Exit::SUCCESS)
+        }
+        (Verdict::Accepted, Some(driver)) if args.resume => {
+            drive(engine, driver, None, manner, output)
+        }
+        (Verdict::Accepted, driver) => {
+            let held = driver.is_none();
+            drop(driver);
+            output.say(&format!("approved: `{node}` of run {}", dir.id));
+            if !held {
+                output.say(&format!(
+                    "  resume   {}",
+                    output.next(&format!("resume {}", dir.id))
+                ));
+            }
+            Ok(Exit::SUCCESS)
+        }
+    }
+}
+
+pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Result {
+    if args.reason.trim().is_empty() {
+        return Err(
+            Failure::usage("`--reason` is empty").help("say why, for whoever reads the record")
+        );
+    }
+    let dir = engine.layout.find(&args.run)?;
+    let run = engine.read_run(&dir)?;
+    let node = gate(&run.state, args.node.as_deref())
+        .map_err(|message| Failure::new(Exit::REFUSED, message))?;
+    let request = decision(
+        engine,
+        &run,
+        &node,
+        args.digest.as_deref(),
+        Decision::Rejected,
+        Some(args.reason.clone()),
+    )?;
+    let (verdict, driver) = send(engine, &dir, &request, "reject", output)?;
+    match (verdict, driver) {
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
+        (Verdict::Queued, _) => {
+            output.say("queued: another process drives the run and will take the answer");
+            Ok(Exit::SUCCESS)
+        }
+        // A no ends the run: what is left to do is to close it.
+        (Verdict::Accepted, Some(driver)) => {
+            drive(
+                engine,
+                driver,
+                None,
+                Manner {
+                    concurrency: 1,
+                    json: args.json,
+                    outputs: false,
+                },
+                output,
+            )?;
+            Ok(Exit::SUCCESS)
+        }
+        (Verdict::Accepted, None) => {
+            output.say(&format!("rejected: `{node}` of run {}", dir.id));
+            Ok(Exit::SUCCESS)
+        }
+    }
+}
+
+pub(super) fn cancel(engine: &Engine, args: &Cancel, output: &mut Output) -> Result {
+    let dir = engine.layout.find(&args.run)?;
+    let run = engine.read_run(&dir)?;
+    if run.state.status().ended() {
+        output.say(&format!(
+            "run {} is {} already; nothing was done",
+            dir.id,
+            run.state.status().word()
+        ));
+        return Ok(if run.state.status() == Status::Cancelled {
+            Exit::SUCCESS
+        } else {
+            Exit::REFUSED
+        });
+    }
+    let request = Request::Cancel {
+        id: new_id(),
+        by: engine.who.user.clone(),
+    };
+    match send(engine, &dir, &request, "cancel", output)? {
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
+        (Verdict::Queued, _) => {
+            output.say("queued: another process drives the run and will stop it");
+            Ok(Exit::SUCCESS)
+        }
+        (Verdict::Accepted, Some(driver)) => {
+            drive(
+                engine,
+                driver,
+                None,
+                Manner {
+                    concurrency: 1,
+                    json: false,
+                    outputs: false,
+                },
+                output,
+            )?;
+            Ok(Exit::SUCCESS)
+        }
+        (Verdict::Accepted, None) => {
+            output.say(&format!(
+                "cancelling: run {}; its nodes get ten seconds to end",
+                dir.id
+            ));
+            Ok(Exit::SUCCESS)
+        }
+    }
+}
+
+fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// The decision file for a gate; it names the digest of what waits now, or the one that was given.
+fn decision(
+    engine: &Engine,
+    run: &OpenRun,
+    node: &NodePath,
+    digest: Option<&str>,
+    decision: Decision,
+    comment: Option<String>,
+) -> std::result::Result<Request, Failure> {
+    let waiting = run
+        .state
+        .find(node)
+        .and_then(|id| run.state.instance(id).request.as_ref())
+        .map(|request| request.digest);
+    let digest = match digest {
+        Some(text) => Digest::parse(text)
+            .ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))?,
+        // Without a request the answer is refused when it is judged, with the reason.
+        None => waiting.unwrap_or_else(|| Digest::of(b"")),
+    };
+    let decision = ApprovalDecided {
+        node: node.clone(),
+        id: new_id(),
+        digest,
+        decision,
+        by: engine.who.user.clone(),
+        at: engine.now(),
+        comment,
+        identity: "unverified".to_owned(),
+    };
+    Ok(Request::Decision { decision })
+}
+
+/// Puts a request into the inbox, then folds it in under the run's lock, or waits for whoever
+/// holds it. Only what is journaled is acknowledged.
+fn send(
+    engine: &Engine,
+    dir: &RunDir,
+    request: &Request,
+    command: &str,
+    output: &mut Output,
+) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
+    Inbox::new(dir.inbox()).put(request.id(), request)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match engine.take_up(dir, command) {
+            Ok(mut driver) => {
+                let verdicts = {
+                    let mut progress = Progress::new(output, driver.plan(), true);
+                    runtime()?.block_on(driver.fold_inbox(&mut progress))?
+                };
+                let own = verdicts
+                    .into_iter()
+                    .find(|(id, _)| id == request.id())
+                    .map(|(_, verdict)| verdict);
+                // A driver that has just ended may have taken it before us.
+                let verdict = match own {
+                    Some(verdict) => verdict,
+                    None => receipt(engine, dir, request)?.unwrap_or(Verdict::Queued),
+                };
+                return Ok((verdict, Some(driver)));
+            }
+            Err(crate::engine::Error::Store(Error::Locked { .. })) => {
+                if let Some(verdict) = receipt(engine, dir, request)? {
+                    return Ok((verdict, None));
+                }
+                if Instant::now() > deadline {
+                    return Ok((Verdict::Queued, None));
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What the journal says of a request.
+fn receipt(
+    engine: &Engine,
+    dir: &RunDir,
+    request: &Request,
+) -> std::result::Result<Option<Verdict>, Failure> {
+    let run = engine.read_run(dir)?;
+    Ok(run.events.iter().find_map(|event| match &event.payload {
+        Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
+        Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
+        Payload::DecisionRefused(data) if data.decision.id == request.id() => {
+            Some(Verdict::Refused(data.reason.clone()))
+        }
+        _ => None,
+    }))
+}

@@ -1,0 +1,105 @@
+//! Driving a run to where it ends or pauses, for all commands that do.
+
+use super::Result;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::cli::{report, signals};
+use crate::engine::{Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _};
+
+/// How to drive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) concurrency: u16,
+    pub(super) json: bool,
+    /// Print the outputs of a run that has ended well.
+    pub(super) outputs: bool,
+}
+
+/// Makes the runtime of the program.
+pub(super) fn runtime() -> std::result::Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(
+            std::thread::available_parallelism()
+                .map_or(2, std::num::NonZero::get)
+                .min(4),
+        )
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::UNEXPECTED, format!("cannot start: {error}")))
+}
+
+/// Drives, and says what came of it.
+pub(super) fn drive(
+    engine: &Engine,
+    mut driver: Driver,
+    adopt: Option<Compiled>,
+    manner: Manner,
+    output: &mut Output,
+) -> Result {
+    let dir = driver.dir().clone();
+    let runtime = runtime()?;
+    let ended = {
+        let mut progress = Progress::new(output, driver.plan(), manner.json);
+        runtime.block_on(async {
+            let stop = signals::stop();
+            if let Some(edited) = adopt {
+                driver.adopt(edited, &mut progress).await?;
+            }
+            driver
+                .drive(
+                    Limits {
+                        concurrency: usize::from(manner.concurrency),
+                    },
+                    stop,
+                    &mut progress,
+                )
+                .await
+        })
+    };
+    // The lock goes before the report, so that nobody is told of a run that is still held.
+    drop(driver);
+    // A pure tool that does not end must not hold the program.
+    runtime.shutdown_background();
+    let ended = ended?;
+    conclude(engine, &dir, ended, manner, output)
+}
+
+/// Says where a run is that nobody drives any more.
+pub(super) fn conclude(
+    engine: &Engine,
+    dir: &crate::store::RunDir,
+    ended: Ended,
+    manner: Manner,
+    output: &mut Output,
+) -> Result {
+    let run = engine.read_run(dir)?;
+    let status = match ended {
+        Ended::Interrupted => "interrupted",
+        _ => run.state.status().word(),
+    };
+    if manner.json {
+        output.data(
+            &serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text"),
+        )?;
+    } else {
+        report::closing(&run, status, output);
+        if manner.outputs
+            && let Some(outputs) = run.outputs().filter(|outputs| !outputs.is_empty())
+        {
+            output.data(&serde_json::to_string_pretty(outputs).expect("JSON becomes text"))?;
+        }
+    }
+    Ok(ended.into())
+}
+
+/// Tells that files were edited since the run began.
+pub(super) fn tell_edited(driver: &Driver, edited: &Compiled, output: &mut Output) {
+    let stale = driver
+        .stale(edited)
+        .into_iter()
+        .map(|stale| (stale.node.to_string(), stale.why))
+        .collect();
+    Progress::new(output, driver.plan(), false).notice(&Notice::Edited { stale });
+}

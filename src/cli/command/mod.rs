@@ -1,0 +1,46 @@
+//! The commands, one file each.
+
+mod answer;
+mod completions;
+mod drive;
+mod graph;
+mod init;
+mod logs;
+mod prune;
+mod review;
+mod run;
+mod runs;
+mod schema;
+mod show;
+mod tools;
+mod validate;
+
+use super::args::Command;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Output;
+use crate::engine::Engine;
+
+type Result = std::result::Result<Exit, Failure>;
+
+/// Runs a command.
+pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Result {
+    match command {
+        Command::Run(args) => run::run(engine, &args, output),
+        Command::Resume(args) => run::resume(engine, &args, output),
+        Command::Approve(args) => answer::approve(engine, &args, output),
+        Command::Reject(args) => answer::reject(engine, &args, output),
+        Command::Cancel(args) => answer::cancel(engine, &args, output),
+        Command::Runs(args) => runs::runs(engine, &args, output),
+        Command::Show(args) => show::show(engine, &args, output),
+        Command::Logs(args) => logs::logs(engine, &args, output),
+        Command::Review(args) => review::review(engine, &args, output),
+        Command::Validate(args) => validate::validate(engine, &args, output),
+        Command::Graph(args) => graph::graph(engine, &args, output),
+        Command::Tools(args) => tools::tools(engine, &args, output),
+        Command::Schema(args) => schema::schema(&args, output),
+        Command::Init(args) => init::init(&args, output),
+        Command::Prune(args) => prune::prune(engine, &args, output),
+        Command::Completions(args) => completions::completions(&args, output),
+    }
+}

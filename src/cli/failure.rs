@@ -1,0 +1,105 @@
+//! [`Failure`]: why a command stops, with its exit code.
+
+use super::exit::Exit;
+use super::output::Output;
+use super::render;
+use crate::diagnostic::Diagnostics;
+use crate::{engine, store};
+
+/// Why a command stops.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A message, perhaps with help.
+    Message {
+        exit: Exit,
+        message: String,
+        help: Option<String>,
+    },
+    /// What is wrong with the user's files.
+    Diagnostics(Diagnostics),
+    /// Nobody reads stdout any more, which is no error.
+    BrokenPipe,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self::Message {
+            exit,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::USAGE, message)
+    }
+
+    pub(super) fn help(self, text: impl Into<String>) -> Self {
+        match self {
+            Self::Message { exit, message, .. } => Self::Message {
+                exit,
+                message,
+                help: Some(text.into()),
+            },
+            other => other,
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Message { exit, .. } => *exit,
+            Self::Diagnostics(_) => Exit::INVALID,
+            Self::BrokenPipe => Exit::SUCCESS,
+        }
+    }
+
+    pub(super) fn show(&self, output: &mut Output) -> Exit {
+        match self {
+            Self::Message { message, help, .. } => {
+                output.say(&format!("error: {message}"));
+                if let Some(help) = help {
+                    output.say(&format!("help: {help}"));
+                }
+            }
+            Self::Diagnostics(problems) => output.say(render::text(problems).trim_end()),
+            Self::BrokenPipe => {}
+        }
+        self.exit()
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::new(Exit::UNEXPECTED, format!("cannot write to stdout: {error}"))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            store::Error::NoSuchRun(_) => Self::usage(message),
+            store::Error::Exists(_) => Self::usage(message).help("resume it, or give another `--run-id`"),
+            store::Error::Locked { .. } => Self::new(Exit::LOCKED, message).help("wait for it to end, or follow it with `flowctl logs RUN -f`"),
+            store::Error::Damaged { .. } => Self::new(Exit::UNEXPECTED, message)
+                .help("nothing was changed; restore the file from a copy, for example the one in the run's evidence bundle"),
+            store::Error::NewerFormat { .. } => Self::new(Exit::UNEXPECTED, message).help("use the newer flowctl that wrote it; nothing was changed"),
+            store::Error::Writer(_) => Self::new(Exit::UNEXPECTED, message).help("what was acknowledged is safe; make room and resume the run"),
+            store::Error::Io { .. } => Self::new(Exit::UNEXPECTED, message),
+        }
+    }
+}
+
+impl From<engine::Error> for Failure {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Invalid(problems) => Self::Diagnostics(problems),
+            engine::Error::Store(error) => error.into(),
+            engine::Error::Refused(message) => Self::new(Exit::REFUSED, message),
+            other => Self::new(Exit::UNEXPECTED, other.to_string()),
+        }
+    }
+}

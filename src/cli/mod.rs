@@ -1,0 +1,109 @@
+//! The command line: arguments, progress, rendering of diagnostics, exit codes.
+//!
+//! Only asks the engine and renders; decides nothing. stdout carries data, stderr everything else.
+
+mod args;
+mod command;
+mod exit;
+mod failure;
+mod output;
+mod progress;
+mod render;
+mod report;
+mod signals;
+mod who;
+
+pub use exit::Exit;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::engine::Engine;
+use crate::store::Layout;
+use crate::tool::Registration;
+use args::{Args, LogFormat};
+use output::Output;
+
+/// Runs the program and gives its exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let program = program_name(args.first());
+    let parsed = match Args::try_parse_from(&args) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version go to stdout and are a success; usage errors are 2.
+            let code = if error.use_stderr() {
+                Exit::USAGE
+            } else {
+                Exit::SUCCESS
+            };
+            _ = error.print();
+            return code.into();
+        }
+    };
+    start_log(&parsed);
+    let mut output = Output::new(program, parsed.workspace.clone());
+    let engine = engine(&parsed);
+    let result = command::run(&engine, parsed.command, &mut output);
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.show(&mut output).into(),
+    }
+}
+
+/// How the user called the program, for "type this next": by name from the PATH, or by its path.
+fn program_name(first: Option<&OsString>) -> String {
+    let text = first
+        .map(|first| first.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if text.contains('/') {
+        text
+    } else {
+        "flowctl".to_owned()
+    }
+}
+
+/// The composition root: here, and only here, the engine learns which personas exist.
+fn engine(args: &Args) -> Engine {
+    let personas = crate::personas::all()
+        .iter()
+        .map(|persona| Registration {
+            name: persona.name,
+            tool: persona.tool,
+            summary: persona.summary,
+            effect: persona.effect,
+            skills: persona.skills,
+            signature: persona.signature,
+            function: persona.function,
+        })
+        .collect();
+    Engine {
+        layout: Layout::new(&args.workspace),
+        personas,
+        contracts: crate::contracts::schema,
+        who: who::who(),
+        clock: jiff::Timestamp::now,
+        variable: who::variable,
+    }
+}
+
+fn start_log(args: &Args) {
+    use tracing_subscriber::EnvFilter;
+    let default = match args.verbose {
+        0 => "warn",
+        1 => "flowctl=info",
+        2 => "flowctl=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start, as in tests, is no error: the first one stays.
+    _ = match args.log_format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.with_ansi(output::colours()).try_init(),
+    };
+}

@@ -1,0 +1,74 @@
+//! [`Output`]: the two streams. The only home of printing.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// stdout for data, stderr for people.
+#[derive(Debug)]
+pub(super) struct Output {
+    program: String,
+    workspace: PathBuf,
+}
+
+/// Whether stderr may carry colours.
+pub(super) fn colours() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+impl Output {
+    pub(super) fn new(program: String, workspace: PathBuf) -> Self {
+        Self { program, workspace }
+    }
+
+    /// Writes data, and a newline, to stdout.
+    pub(super) fn data(&mut self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            stdout.write_all(b"\n")?;
+        }
+        stdout.flush()
+    }
+
+    /// Writes bytes as they are to stdout.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    /// Tells people something on stderr.
+    pub(super) fn say(&mut self, text: &str) {
+        let mut stderr = anstream::AutoStream::auto(io::stderr());
+        // When stderr is gone there is nobody to tell.
+        _ = writeln!(stderr, "{text}");
+    }
+
+    /// Whether a person looks at stderr.
+    pub(super) fn live(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// What to type for a command of this program, as it was called this time.
+    pub(super) fn next(&self, arguments: &str) -> String {
+        let workspace = if self.workspace == Path::new(".") {
+            String::new()
+        } else {
+            format!(" --workspace {}", quote(&self.workspace.to_string_lossy()))
+        };
+        format!("{}{workspace} {arguments}", quote(&self.program))
+    }
+}
+
+/// Quotes a word for a shell, when it needs it.
+fn quote(word: &str) -> String {
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '=' | ',')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,169 @@
+//! What a run is, for programs and for people.
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use crate::engine::OpenRun;
+use crate::run::{Instance, InstanceId, NodeState};
+use crate::value::Object;
+
+/// The object that `--json` prints.
+pub(super) fn json(run: &OpenRun, status: &str) -> Value {
+    let plan = &run.compiled.plan;
+    let mut nodes = Object::new();
+    for id in run.state.walk(plan) {
+        let instance = run.state.instance(id);
+        nodes.insert(instance.path.to_string(), node(run, instance));
+    }
+    json!({
+        "run": run.id(),
+        "status": status,
+        "outputs": run.outputs().cloned().unwrap_or_default(),
+        "nodes": nodes,
+        "waiting": waiting(run),
+        "error": error(run),
+    })
+}
+
+fn node(run: &OpenRun, instance: &Instance) -> Value {
+    let mut object = json!({ "status": instance.state.word() });
+    if let Some(output) = instance.output.and_then(|output| run.output(output.seq)) {
+        object["output"] = output;
+    }
+    if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) =
+        (&instance.state, &instance.error)
+    {
+        object["error"] = json!({ "kind": error.kind, "message": error.message, "help": error.help, "attempt": instance.attempt });
+    }
+    if let Some(reason) = &instance.reason {
+        object["reason"] = json!(reason);
+    }
+    object
+}
+
+fn waiting(run: &OpenRun) -> Value {
+    let gate = |id: InstanceId| {
+        let instance = run.state.instance(id);
+        let request = instance.request.as_ref();
+        json!({
+            "gate": instance.path, "node": instance.path, "round": run.state.round(),
+            "digest": request.map(|request| request.digest),
+            "deadline": request.and_then(|request| request.deadline).map(|at| at.to_string()),
+        })
+    };
+    run.state.waiting().map(gate).collect()
+}
+
+fn error(run: &OpenRun) -> Value {
+    if let Some((node, message, help)) = run.state.failure() {
+        return json!({ "node": node, "message": message, "help": help });
+    }
+    if let Some((node, by, reason)) = run.state.rejection() {
+        let who = by.as_ref().map_or_else(
+            || "nobody answered in time".to_owned(),
+            |by| format!("rejected by {by}"),
+        );
+        return json!({ "node": node, "message": who, "reason": reason });
+    }
+    Value::Null
+}
+
+/// The object for a flow that is invalid.
+pub(super) fn invalid(problems: &crate::diagnostic::Diagnostics) -> Value {
+    json!({
+        "run": null, "status": "invalid", "outputs": {}, "nodes": {}, "waiting": [],
+        "error": { "message": "the flow or its inputs are invalid", "diagnostics": super::render::json(problems) },
+    })
+}
+
+/// What people are told when a driver stops: where the run is, and what to type next.
+pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
+    let id = run.id();
+    match status {
+        "paused" => {
+            for gate in run.state.waiting() {
+                let instance = run.state.instance(gate);
+                let deadline = instance
+                    .request
+                    .as_ref()
+                    .and_then(|request| request.deadline);
+                let until =
+                    deadline.map_or_else(String::new, |deadline| format!(" until {deadline}"));
+                output.say(&format!(
+                    "paused: `{}` waits for approval{until}",
+                    instance.path
+                ));
+            }
+            let one = run.state.waiting().count() == 1;
+            let gate = if one { "" } else { " NODE" };
+            for (what, command) in [
+                ("review", format!("review {id}")),
+                ("approve", format!("approve {id}{gate} --resume")),
+                ("reject", format!("reject {id}{gate} --reason '…'")),
+            ] {
+                output.say(&format!("  {what:<8} {}", output.next(&command)));
+            }
+        }
+        "succeeded" => {
+            let files: usize = run
+                .state
+                .walk(&run.compiled.plan)
+                .iter()
+                .map(|id| run.state.instance(*id).files.len())
+                .sum();
+            let published = if files == 0 {
+                String::new()
+            } else {
+                format!("; {files} files are in the workspace")
+            };
+            output.say(&format!("succeeded: run {id}{published}"));
+            if let Some(bundle) = bundle(run) {
+                output.say(&format!("  evidence {bundle}"));
+            }
+        }
+        "failed" => {
+            let (node, message, help) =
+                run.state
+                    .failure()
+                    .cloned()
+                    .unwrap_or((None, String::new(), None));
+            let node = node.map_or_else(String::new, |node| format!("`{node}`: "));
+            output.say(&format!("failed: {node}{message}"));
+            if let Some(help) = help {
+                output.say(&format!("help: {help}"));
+            }
+            output.say(&format!(
+                "  resume   {}",
+                output.next(&format!("resume {id}"))
+            ));
+        }
+        "rejected" => {
+            let (node, by, reason) = run
+                .state
+                .rejection()
+                .cloned()
+                .unwrap_or_else(|| (crate::id::NodePath::from(""), None, String::new()));
+            let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+            output.say(&format!("rejected{by} at `{node}`: {reason}"));
+        }
+        "cancelled" => output.say(&format!("cancelled: run {id}")),
+        _ => {
+            output.say(&format!("interrupted: run {id} can be resumed"));
+            output.say(&format!(
+                "  resume   {}",
+                output.next(&format!("resume {id}"))
+            ));
+        }
+    }
+}
+
+/// Where the evidence of a run is, once it is sealed.
+pub(super) fn bundle(run: &OpenRun) -> Option<String> {
+    run.events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.payload {
+            crate::run::Payload::RunSealed(data) => Some(data.bundle.clone()),
+            _ => None,
+        })
+}

@@ -1,0 +1,175 @@
+//! [`Engine`]: what every command starts from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::compiled::Compiled;
+use super::error::Error;
+use crate::diagnostic::Diagnostics;
+use crate::plan::Plan;
+use crate::store::{Content, Layout, RunDir, SkillFiles, Snapshot};
+use crate::tool::{Contracts, Library, Registration, Registry};
+use crate::value::Digest;
+
+/// Who is at the keyboard, and where.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The operating-system user.
+    pub user: String,
+    /// The host name.
+    pub host: String,
+}
+
+/// Where things lie, what tools there are, and how to ask for time and environment.
+#[derive(Clone)]
+pub struct Engine {
+    /// The workspace.
+    pub layout: Layout,
+    /// The personas inside the program.
+    pub personas: Vec<Registration>,
+    /// The named contracts.
+    pub contracts: Contracts,
+    /// Who is at the keyboard.
+    pub who: Who,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+    /// Reads an environment variable.
+    pub variable: fn(&str) -> Option<String>,
+}
+
+impl Engine {
+    /// The time, in the precision of the journal.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let now = (self.clock)();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// A registry over the workspace and the binary.
+    #[must_use]
+    pub fn live_registry(&self) -> Registry {
+        Registry::new(
+            Library::live(self.layout.workspace()),
+            self.personas.clone(),
+            self.contracts,
+        )
+    }
+
+    /// Compiles a flow file as it is now; warnings come with the result.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn compile(&self, path: &str) -> Result<(Compiled, Diagnostics), Diagnostics> {
+        let registry = self.live_registry();
+        let mut problems = Diagnostics::default();
+        let plan = compile_with(&registry, path, &mut problems);
+        match plan {
+            Some(plan) => {
+                let snapshot = snapshot_of(path, registry.library());
+                Ok((Compiled::new(plan, registry, snapshot), problems))
+            }
+            None => Err(problems),
+        }
+    }
+
+    /// Compiles what a run was started with, or last adopted.
+    ///
+    /// # Errors
+    /// A snapshot that is gone, damaged or of another version.
+    pub fn compile_kept(&self, run: &RunDir, digest: Digest) -> Result<Compiled, Error> {
+        let snapshot = Snapshot::load(run, digest)?;
+        let flows = snapshot
+            .flows
+            .iter()
+            .map(|(path, text)| (path.clone(), text.clone().into_bytes()))
+            .collect();
+        let skills = snapshot
+            .skills
+            .iter()
+            .map(|(name, skill)| {
+                let files = skill
+                    .files
+                    .iter()
+                    .map(|(path, content)| (path.clone(), content.bytes()))
+                    .collect();
+                (
+                    name.clone(),
+                    crate::tool::FoundSkill {
+                        origin: skill.origin.clone(),
+                        files,
+                    },
+                )
+            })
+            .collect();
+        let registry = Registry::new(
+            Library::kept(flows, skills),
+            self.personas.clone(),
+            self.contracts,
+        );
+        let mut problems = Diagnostics::default();
+        let plan = compile_with(&registry, &snapshot.root, &mut problems);
+        match plan {
+            Some(plan) => Ok(Compiled::new(plan, registry, snapshot)),
+            None => Err(Error::Invalid(problems)),
+        }
+    }
+}
+
+fn compile_with(registry: &Registry, path: &str, problems: &mut Diagnostics) -> Option<Plan> {
+    let source = match registry.library().flow(path) {
+        Ok(bytes) => match crate::yaml::decode(path, bytes) {
+            Ok(source) => source,
+            Err(broken) => {
+                problems.extend(broken);
+                return None;
+            }
+        },
+        Err(message) => {
+            let source = Arc::new(crate::diagnostic::Source::new(path, ""));
+            let code = crate::diagnostic::Code::FileUnreadable;
+            problems.push(
+                crate::diagnostic::Diagnostic::error(
+                    code,
+                    format!("cannot read the flow: {message}"),
+                    &source,
+                    crate::diagnostic::Span::default(),
+                )
+                .help("`flowctl init` writes the example flow `flows/infra-product.yaml`"),
+            );
+            return None;
+        }
+    };
+    Plan::compile(&source, registry, problems)
+}
+
+fn snapshot_of(root: &str, library: &Library) -> Snapshot {
+    let (flows, skills) = library.given();
+    let flows = flows
+        .into_iter()
+        .map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned()))
+        .collect();
+    let skills = skills
+        .into_iter()
+        .map(|(name, found)| {
+            let files: BTreeMap<String, Content> = found
+                .files
+                .into_iter()
+                .map(|(path, bytes)| (path, Content::new(bytes)))
+                .collect();
+            (
+                name,
+                SkillFiles {
+                    origin: found.origin,
+                    files,
+                },
+            )
+        })
+        .collect();
+    Snapshot {
+        root: root.to_owned(),
+        flows,
+        skills,
+    }
+}

@@ -1,0 +1,35 @@
+//! [`Error`]: why a run cannot be driven.
+
+use crate::diagnostic::Diagnostics;
+use crate::run::IllegalTransition;
+use crate::store;
+
+/// A failure of the engine itself; failures of nodes are events.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The flow or its inputs are wrong.
+    #[error("the flow is invalid")]
+    Invalid(Diagnostics),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The journal does not fit the plan.
+    #[error("the journal cannot be replayed: {0}")]
+    Replay(#[from] IllegalTransition),
+    /// A record's data cannot be read.
+    #[error("record {seq} (`{event}`) cannot be read: {message}")]
+    Record {
+        /// The record.
+        seq: u64,
+        /// Its kind.
+        event: String,
+        /// Why.
+        message: String,
+    },
+    /// The request does not fit the run.
+    #[error("{0}")]
+    Refused(String),
+    /// Evidence cannot be written.
+    #[error("the evidence cannot be written: {0}")]
+    Evidence(#[from] crate::evidence::Error),
+}

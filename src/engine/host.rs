@@ -1,0 +1,166 @@
+//! [`NodeHost`]: what one attempt may ask of the world.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use crate::port::{Command, Completed, Failure, Host, Outcome};
+use crate::run::StagedFile;
+use crate::store::Blobs;
+use crate::tool::{Cancel, LogFile, ProcessSpec, Registry, run_process};
+use crate::value::Object;
+
+/// The host of one attempt.
+pub(super) struct NodeHost {
+    pub(super) registry: Arc<Registry>,
+    pub(super) blobs: Arc<Blobs>,
+    /// Files of the nodes before this one.
+    pub(super) staged: Vec<StagedFile>,
+    /// Where private folders are made.
+    pub(super) room: PathBuf,
+    pub(super) clock: fn() -> Timestamp,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) cancel: Cancel,
+    pub(super) log: Option<LogFile>,
+    folders: Mutex<Folders>,
+}
+
+#[derive(Default)]
+struct Folders {
+    staged: Option<TempDir>,
+    scratch: Vec<TempDir>,
+}
+
+impl NodeHost {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place makes it, and names every part"
+    )]
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        blobs: Arc<Blobs>,
+        staged: Vec<StagedFile>,
+        room: PathBuf,
+        clock: fn() -> Timestamp,
+        runtime: tokio::runtime::Handle,
+        cancel: Cancel,
+        log: Option<LogFile>,
+    ) -> Self {
+        Self {
+            registry,
+            blobs,
+            staged,
+            room,
+            clock,
+            runtime,
+            cancel,
+            log,
+            folders: Mutex::default(),
+        }
+    }
+
+    fn folder(&self, prefix: &str) -> Result<TempDir, Failure> {
+        std::fs::create_dir_all(&self.room)
+            .and_then(|()| {
+                tempfile::Builder::new()
+                    .prefix(prefix)
+                    .tempdir_in(&self.room)
+            })
+            .map_err(|error| {
+                Failure::new(format!(
+                    "cannot make a folder in `{}`: {error}",
+                    self.room.display()
+                ))
+            })
+    }
+
+    fn lay_out(&self, dir: &Path) -> Result<(), Failure> {
+        for file in &self.staged {
+            let bytes = self
+                .blobs
+                .get(file.sha256)
+                .map_err(|error| Failure::new(error.to_string()))?;
+            let path = dir.join(&file.path);
+            let written = path
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(&path, bytes))
+                .and_then(|()| {
+                    let mut permissions = std::fs::metadata(&path)?.permissions();
+                    permissions.set_readonly(true);
+                    std::fs::set_permissions(&path, permissions)
+                });
+            written.map_err(|error| {
+                Failure::new(format!("cannot lay `{}` out: {error}", path.display()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Host for NodeHost {
+    fn render(&self, skill: &str, inputs: &Object) -> Result<Outcome, Failure> {
+        self.registry.render(skill, inputs)
+    }
+
+    fn staged(&self) -> Result<PathBuf, Failure> {
+        let mut folders = self.folders.lock().expect("no holder panics");
+        if folders.staged.is_none() {
+            let dir = self.folder("staged-")?;
+            self.lay_out(dir.path())?;
+            folders.staged = Some(dir);
+        }
+        Ok(folders
+            .staged
+            .as_ref()
+            .expect("it was just made")
+            .path()
+            .to_owned())
+    }
+
+    fn scratch(&self) -> Result<PathBuf, Failure> {
+        let dir = self.folder("scratch-")?;
+        let path = dir.path().to_owned();
+        self.folders
+            .lock()
+            .expect("no holder panics")
+            .scratch
+            .push(dir);
+        Ok(path)
+    }
+
+    fn run(&self, command: &Command) -> Result<Completed, Failure> {
+        let spec = ProcessSpec {
+            argv: command.argv.clone(),
+            cwd: command.cwd.clone(),
+            env: command.env.clone(),
+            stdin: Vec::new(),
+            timeout: Some(command.timeout.max(Duration::from_millis(1))),
+            log: self.log.clone(),
+        };
+        let program = command.argv.first().cloned().unwrap_or_default();
+        let finished = self
+            .runtime
+            .block_on(run_process(&spec, self.cancel.clone()))
+            .map_err(|error| Failure::new(format!("cannot start `{program}`: {error}")))?;
+        if finished.cancelled {
+            return Err(Failure::new("the run is being stopped"));
+        }
+        Ok(Completed {
+            exit_code: finished.exit_code,
+            stdout: String::from_utf8_lossy(&finished.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&finished.stderr).into_owned(),
+            timed_out: finished.timed_out,
+        })
+    }
+
+    fn now(&self) -> String {
+        let now = (self.clock)();
+        Timestamp::from_second(now.as_second())
+            .unwrap_or(now)
+            .to_string()
+    }
+}

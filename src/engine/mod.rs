@@ -1,0 +1,32 @@
+//! The local driver: carries a run's actions out on this machine.
+//!
+//! [`Engine`] knows where things lie and what tools there are; [`Driver`] owns one run: it is the
+//! only one that changes its state and writes its journal. Attempts run beside it and report back
+//! over a channel. Knows no persona by name and never prints: it tells an [`Observer`].
+
+mod accept;
+mod attempt;
+mod carry;
+mod compiled;
+mod driver;
+mod environment;
+mod error;
+mod host;
+mod inbox;
+mod observer;
+mod open;
+mod overview;
+mod publish;
+mod review;
+mod scope;
+
+pub use carry::log_file;
+pub use compiled::Compiled;
+pub use driver::{Driver, Ended, Limits};
+pub use environment::{Engine, Who};
+pub use error::Error;
+pub use inbox::{Request, Verdict, gate};
+pub use observer::{Notice, Observer};
+pub use open::OpenRun;
+pub use overview::Overview;
+pub use review::{Change, Review, ReviewedFile};

@@ -1,0 +1,232 @@
+//! What expressions of a node see in a run; outputs are loaded when they are named.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::expr::{EvalError, Head, Scope, Secrets};
+use crate::plan::Plan;
+use crate::run::{InstanceId, Payload, RunState};
+use crate::store::Journal;
+use crate::value::{Object, Value};
+
+/// How much of outputs is kept in memory.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Values of journal records: outputs, items, sub-flow inputs.
+#[derive(Default)]
+pub(super) struct Values {
+    cache: HashMap<u64, (Arc<Value>, usize)>,
+    order: VecDeque<u64>,
+    bytes: usize,
+}
+
+impl Values {
+    /// Remembers a value of a record that was just written.
+    pub(super) fn insert(&mut self, seq: u64, value: Arc<Value>, size: usize) {
+        self.bytes += size;
+        self.cache.insert(seq, (value, size));
+        self.order.push_back(seq);
+    }
+
+    /// Forgets the oldest values that can be read back. Says whether a sync would free more.
+    pub(super) fn shrink(&mut self, durable: u64) -> bool {
+        while self.bytes > CACHE_BYTES {
+            match self.order.front() {
+                Some(seq) if *seq <= durable => {
+                    if let Some((_, size)) = self
+                        .order
+                        .pop_front()
+                        .and_then(|seq| self.cache.remove(&seq))
+                    {
+                        self.bytes -= size;
+                    }
+                }
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    fn load(&mut self, journal: &Journal, seq: u64) -> Result<Arc<Value>, String> {
+        if let Some((value, _)) = self.cache.get(&seq) {
+            return Ok(Arc::clone(value));
+        }
+        let record = journal.load(seq).map_err(|error| error.to_string())?;
+        let value = match Payload::parse(&record.event, &record.data) {
+            Ok(Some(Payload::NodeSucceeded(data))) => {
+                serde_json::from_str(data.output.get()).map_err(|error| error.to_string())?
+            }
+            Ok(Some(Payload::ForeachExpanded(data))) => Value::Array(data.items),
+            Ok(Some(Payload::SubflowStarted(data))) => Value::Object(data.inputs),
+            _ => return Err(format!("record {seq} holds no value")),
+        };
+        let value = Arc::new(value);
+        self.insert(seq, Arc::clone(&value), record.data.get().len());
+        Ok(value)
+    }
+}
+
+/// The scope of one node, or of a flow's outputs.
+pub(super) struct RunScope<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) state: &'a RunState,
+    pub(super) journal: &'a Journal,
+    pub(super) values: &'a RefCell<Values>,
+    pub(super) inputs: &'a Object,
+    pub(super) env: &'a Object,
+    pub(super) run: &'a str,
+    pub(super) variable: fn(&str) -> Option<String>,
+    /// The node, or a node of the flow whose outputs are wanted; none for the run's own flow.
+    pub(super) at: Option<At>,
+    pub(super) approval: Option<Value>,
+    pub(super) secrets: Secrets,
+}
+
+/// Where an expression stands.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// In a node.
+    Node(InstanceId),
+    /// In the outputs of a sub-flow, which this node entered.
+    Inside(InstanceId),
+}
+
+impl RunScope<'_> {
+    fn load(&self, seq: u64) -> Result<Arc<Value>, EvalError> {
+        self.values
+            .borrow_mut()
+            .load(self.journal, seq)
+            .map_err(|message| EvalError::Missing {
+                head: format!("record {seq}"),
+                message,
+            })
+    }
+
+    /// The inputs of the flow that the expression stands in.
+    fn flow_inputs(&self) -> Result<Option<Arc<Value>>, EvalError> {
+        let parent = match self.at {
+            None => None,
+            Some(At::Node(id)) => self.state.parent(id),
+            Some(At::Inside(id)) => Some(id),
+        };
+        match parent.and_then(|parent| self.state.instance(parent).entered) {
+            Some(seq) => self.load(seq).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn find(&self, name: &crate::id::NodeName) -> Option<InstanceId> {
+        match self.at {
+            None => self.state.named(self.plan, None, name),
+            Some(At::Node(id)) => self.state.named(self.plan, Some(id), name),
+            Some(At::Inside(id)) => {
+                let crate::plan::Step::Flow(scope) = self.state.node(self.plan, id).step else {
+                    return None;
+                };
+                self.state.child(id, self.plan.scope(scope).find(name)?)
+            }
+        }
+    }
+
+    fn item(&self) -> Result<Option<Value>, EvalError> {
+        let Some(At::Node(id)) = self.at else {
+            return Ok(None);
+        };
+        let instance = self.state.instance(id);
+        let (Some(index), Some(foreach)) = (instance.item, self.state.foreach_of(id)) else {
+            return Ok(None);
+        };
+        let Some(seq) = self.state.instance(foreach).entered else {
+            return Ok(None);
+        };
+        let items = self.load(seq)?;
+        Ok(items.get(index as usize).cloned())
+    }
+}
+
+fn missing(head: &Head, message: &str) -> EvalError {
+    EvalError::Missing {
+        head: head.to_string(),
+        message: message.to_owned(),
+    }
+}
+
+impl Scope for RunScope<'_> {
+    fn head(&self, head: &Head) -> Result<Cow<'_, Value>, EvalError> {
+        Ok(match head {
+            Head::Input(name) => {
+                let value = match self.flow_inputs()? {
+                    Some(inputs) => inputs.get(name).cloned(),
+                    None => self.inputs.get(name).cloned(),
+                };
+                Cow::Owned(value.ok_or_else(|| missing(head, "the flow has no such input"))?)
+            }
+            Head::Output(name) => {
+                let id = self
+                    .find(name)
+                    .ok_or_else(|| missing(head, "there is no such node"))?;
+                match self.state.output_of(self.plan, id) {
+                    Some(output) => Cow::Owned((*self.load(output.seq)?).clone()),
+                    None => Cow::Owned(Value::Null),
+                }
+            }
+            Head::RunId => Cow::Owned(Value::String(self.run.to_owned())),
+            Head::Item => Cow::Owned(
+                self.item()?
+                    .ok_or_else(|| missing(head, "the node has no item"))?,
+            ),
+            Head::Approval => Cow::Owned(
+                self.approval
+                    .clone()
+                    .ok_or_else(|| missing(head, "the gate is not answered"))?,
+            ),
+            // Sending work back comes with a later version; until then nobody has said anything.
+            Head::Feedback => Cow::Owned(Value::Null),
+            Head::Env(name) => Cow::Owned(
+                self.env
+                    .get(name)
+                    .cloned()
+                    .ok_or_else(|| missing(head, "it was not set when the run began"))?,
+            ),
+            Head::Secret(name) => match self.secrets {
+                Secrets::Name => Cow::Owned(Value::String(format!("${{{head}}}"))),
+                Secrets::Reveal => {
+                    let variable = secret_variable(name);
+                    let value = (self.variable)(&variable).ok_or_else(|| {
+                        missing(head, &format!("set the environment variable `{variable}`"))
+                    })?;
+                    Cow::Owned(Value::String(value))
+                }
+            },
+        })
+    }
+
+    fn inputs(&self) -> Value {
+        match self.flow_inputs() {
+            Ok(Some(inputs)) => (*inputs).clone(),
+            _ => Value::Object(self.inputs.clone()),
+        }
+    }
+
+    fn env(&self) -> Value {
+        Value::Object(self.env.clone())
+    }
+}
+
+/// The environment variable that holds a secret.
+pub(super) fn secret_variable(name: &str) -> String {
+    format!(
+        "FLOWCTL_SECRET_{}",
+        name.replace('-', "_").to_ascii_uppercase()
+    )
+}
+
+impl RunScope<'_> {
+    /// The value of a record.
+    pub(super) fn value(&self, seq: u64) -> Result<Value, EvalError> {
+        self.load(seq).map(|value| (*value).clone())
+    }
+}
