@@ -155,8 +155,13 @@ impl Driver {
     ) -> Result<Object, Failure> {
         let node = self.state.node(&self.plan, id);
         let scope = self.scope(Some(At::Node(id)), self.approval(id), secrets);
+        let all_items = node.foreach.is_some() && self.state.instance(id).item.is_none();
         let mut inputs = Object::new();
         for wire in &node.inputs {
+            // A `foreach` itself has no item: such inputs are its items' own.
+            if all_items && wire.binding.uses().iter().any(Use::is_item) {
+                continue;
+            }
             if skip_approval && wire.binding.uses().iter().any(Use::is_approval) {
                 continue;
             }
@@ -187,10 +192,17 @@ impl Driver {
     pub(super) fn fingerprint(&self, id: InstanceId) -> Result<Digest, Failure> {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Name, false)?;
+        // A `foreach` itself is also a function of what its items are functions of.
+        let items: Vec<_> = self
+            .state
+            .items(id)
+            .map(|item| self.state.instance(item).fingerprint)
+            .collect();
         Ok(Digest::of_json(&json!({
             "tool": node.kind(),
             "content": node.digest().to_string(),
             "inputs": inputs,
+            "items": items,
             "approval": self.approval(id),
         })))
     }
@@ -311,15 +323,16 @@ impl Driver {
         }
         let attempt = self.state.instance(id).attempt + 1;
         let node = self.state.instance(id).path.clone();
-        self.emit(
-            SubflowStarted {
-                node,
-                attempt,
-                inputs,
-            },
-            false,
-            observer,
-        )?;
+        let value = Value::Object(inputs.clone());
+        let size = 64 * inputs.len();
+        let event = SubflowStarted {
+            node,
+            attempt,
+            inputs,
+        };
+        let seq = self.emit(event, false, observer)?;
+        // Nodes inside read the inputs before the record need be on disk.
+        self.values.borrow_mut().insert(seq, Arc::new(value), size);
         Ok(())
     }
 
@@ -547,7 +560,9 @@ impl Driver {
             subject: None,
             output: raw,
         };
-        let seq = self.emit(event, false, observer)?;
+        // A `foreach` over an effectful node counts as effectful: what depends on it waits for the disk.
+        let sync = self.state.node(&self.plan, id).effect() == Effect::Effectful;
+        let seq = self.emit(event, sync, observer)?;
         self.values.borrow_mut().insert(seq, Arc::new(output), size);
         Ok(())
     }

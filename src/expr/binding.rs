@@ -49,6 +49,16 @@ impl Use<'_> {
         }
     }
 
+    /// Whether the item of a `foreach` is read.
+    #[must_use]
+    pub fn is_item(&self) -> bool {
+        match self {
+            Self::Reference(reference) => reference.head == Head::Item,
+            Self::Root(name, _) => *name == "item",
+            Self::Node(..) => false,
+        }
+    }
+
     /// Whether the gate's decision is read.
     #[must_use]
     pub fn is_approval(&self) -> bool {
