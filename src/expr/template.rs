@@ -75,6 +75,8 @@ impl Template {
         Self::compile(&format!("{BEFORE}{expression} %}}true{{% endif %}}"), Vec::new()).map_err(|mut problem| {
             problem.start = problem.start.saturating_sub(BEFORE.len()).min(expression.len());
             problem.end = problem.end.saturating_sub(BEFORE.len()).min(expression.len());
+            // The frame is ours, and nobody wrote its `%}`.
+            problem.message = problem.message.replace("found `%}`", "found the end of the expression");
             problem
         })
     }

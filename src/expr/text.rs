@@ -125,8 +125,9 @@ fn scan<'t>(node: &Node, text: &'t str, source: &Arc<Source>, problems: &mut Dia
                     )
                     .help("inside a template the same names are used without `${` and `}`: `{{ inputs.NAME }}`"),
                 );
+            } else {
+                pieces.push(Piece::Template(block, at));
             }
-            pieces.push(Piece::Template(block, at));
             at += length;
             literal = at;
         } else {

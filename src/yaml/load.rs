@@ -77,10 +77,7 @@ pub fn load(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Node> {
 fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
     let offset = error.marker().byte_offset().unwrap_or(source.text.len());
     let end = source.text[source.floor(offset)..].chars().next().map_or(offset, |c| offset + c.len_utf8());
-    let text = error.to_string();
-    // The crate appends its own "at byte … line … column …"; the place is ours to show.
-    let message = text.split(" at byte ").next().unwrap_or(&text).to_owned();
-    let diagnostic = Diagnostic::error(Code::YamlSyntax, message, source, Span::new(offset, end));
+    let diagnostic = Diagnostic::error(Code::YamlSyntax, error.info(), source, Span::new(offset, end));
     let line = source.text[..source.floor(offset)].rsplit('\n').next().unwrap_or_default();
     if line.contains('\t') {
         return diagnostic.help("indent with spaces: YAML does not allow tabs there");
@@ -309,8 +306,12 @@ impl Loader<'_> {
         if matches!(tag.core_suffix(), Some("map" | "seq" | "str" | "int" | "float" | "bool" | "null")) {
             return;
         }
+        let written = tag.original();
+        // The parser gives the place of the value; the tag stands before it.
+        let at = self.source.text[..self.source.floor(span.start)].rfind(&written);
+        let span = at.filter(|at| !self.source.text[*at..span.start].contains('\n')).map_or(span, |at| Span::new(at, at + written.len()));
         self.problems.push(
-            Diagnostic::error(Code::YamlNotJson, format!("the tag `{}` means nothing here", tag.original()), self.source, span)
+            Diagnostic::error(Code::YamlNotJson, format!("the tag `{written}` means nothing here"), self.source, span)
                 .help("remove the tag"),
         );
     }
