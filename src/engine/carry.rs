@@ -560,9 +560,7 @@ impl Driver {
             subject: None,
             output: raw,
         };
-        // A `foreach` over an effectful node counts as effectful: what depends on it waits for the disk.
-        let sync = self.state.node(&self.plan, id).effect() == Effect::Effectful;
-        let seq = self.emit(event, sync, observer)?;
+        let seq = self.emit(event, false, observer)?;
         self.values.borrow_mut().insert(seq, Arc::new(output), size);
         Ok(())
     }

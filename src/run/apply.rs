@@ -9,7 +9,6 @@ use super::state::{RunState, Status};
 use crate::flow::Expiry;
 use crate::id::NodePath;
 use crate::plan::{Fallback, NodeId, Plan, Step};
-use crate::port::Effect;
 
 /// An event that cannot have happened here: the journal is not one of this plan, or is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -262,7 +261,8 @@ impl RunState {
                 if self.subject.is_none() {
                     self.subject.clone_from(&data.subject);
                 }
-                let effectful = data.effectful || self.node(plan, id).effect() == Effect::Effectful;
+                // What is put together from what is inside is no effect of its own: that is durable.
+                let effectful = data.effectful;
                 if effectful && event.seq > self.durable {
                     self.unreleased.push_back((event.seq, id));
                 } else {

@@ -104,10 +104,12 @@ fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
         .chars()
         .next()
         .map_or(offset, |c| offset + c.len_utf8());
-    let text = error.to_string();
-    // The crate appends its own "at byte … line … column …"; the place is ours to show.
-    let message = text.split(" at byte ").next().unwrap_or(&text).to_owned();
-    let diagnostic = Diagnostic::error(Code::YamlSyntax, message, source, Span::new(offset, end));
+    let diagnostic = Diagnostic::error(
+        Code::YamlSyntax,
+        error.info(),
+        source,
+        Span::new(offset, end),
+    );
     let line = source.text[..source.floor(offset)]
         .rsplit('\n')
         .next()
@@ -386,10 +388,16 @@ impl Loader<'_> {
         ) {
             return;
         }
+        let written = tag.original();
+        // The parser gives the place of the value; the tag stands before it.
+        let at = self.source.text[..self.source.floor(span.start)].rfind(&written);
+        let span = at
+            .filter(|at| !self.source.text[*at..span.start].contains('\n'))
+            .map_or(span, |at| Span::new(at, at + written.len()));
         self.problems.push(
             Diagnostic::error(
                 Code::YamlNotJson,
-                format!("the tag `{}` means nothing here", tag.original()),
+                format!("the tag `{written}` means nothing here"),
                 self.source,
                 span,
             )
