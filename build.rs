@@ -1,6 +1,11 @@
 //! Writes the list of built-in skills and flows, which go into the binary as they lie in the
 //! repository, so that flowctl runs in an empty folder.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts through the environment"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

@@ -39,7 +39,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             } else {
                 Exit::SUCCESS
             };
-            _ = error.print();
+            error.print().ok();
             return code.into();
         }
     };
@@ -102,8 +102,9 @@ fn start_log(args: &Args) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // A second start, as in tests, is no error: the first one stays.
-    _ = match args.log_format {
+    let started = match args.log_format {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.with_ansi(output::colours()).try_init(),
     };
+    started.ok();
 }

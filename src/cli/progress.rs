@@ -42,7 +42,9 @@ impl<'o> Progress<'o> {
 
     fn line(&mut self, text: &str) {
         match &self.live {
-            Some(live) => _ = live.println(text),
+            Some(live) => {
+                live.println(text).ok();
+            }
             None => self.output.say(text),
         }
     }

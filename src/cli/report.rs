@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::engine::OpenRun;
-use crate::run::{Instance, InstanceId, NodeState};
+use crate::run::{InstanceId, NodeState};
 use crate::value::Object;
 
 /// The object that `--json` prints.
@@ -12,8 +12,7 @@ pub(super) fn json(run: &OpenRun, status: &str) -> Value {
     let plan = &run.compiled.plan;
     let mut nodes = Object::new();
     for id in run.state.walk(plan) {
-        let instance = run.state.instance(id);
-        nodes.insert(instance.path.to_string(), node(run, instance));
+        nodes.insert(run.state.instance(id).path.to_string(), node(run, id));
     }
     json!({
         "run": run.id(),
@@ -25,8 +24,9 @@ pub(super) fn json(run: &OpenRun, status: &str) -> Value {
     })
 }
 
-fn node(run: &OpenRun, instance: &Instance) -> Value {
-    let mut object = json!({ "status": instance.state.word() });
+fn node(run: &OpenRun, id: InstanceId) -> Value {
+    let instance = run.state.instance(id);
+    let mut object = json!({ "status": run.state.word(id) });
     if let Some(output) = instance.output.and_then(|output| run.output(output.seq)) {
         object["output"] = output;
     }

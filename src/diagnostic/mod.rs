@@ -150,7 +150,7 @@ impl Diagnostics {
     }
 
     /// All of them, by file and position.
-    #[must_use] 
+    #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by(|a, b| {

@@ -83,7 +83,7 @@ impl Driver {
             round,
             payload,
         };
-        let open = self.engine.replay(&self.dir, read(&self.dir.journal())?)?;
+        let open = self.engine.replay(&self.dir, &read(&self.dir.journal())?)?;
         self.compiled = open.compiled;
         self.plan = Arc::clone(&self.compiled.plan);
         self.state = open.state;
@@ -103,8 +103,8 @@ impl Judge<'_> {
     fn judge(&self) -> (Vec<u64>, Vec<Stale>) {
         let mut kept = BTreeSet::new();
         let mut stale = Vec::new();
-        let ids: Vec<InstanceId> = (0..self.old.root().nodes.len() as u32)
-            .map(InstanceId)
+        let ids: Vec<InstanceId> = (0..self.old.root().nodes.len())
+            .map(InstanceId::of)
             .collect();
         self.scope(
             self.old.root(),

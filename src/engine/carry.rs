@@ -360,13 +360,6 @@ impl Driver {
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
         let timeout = self.state.node(&self.plan, id).timeout;
-        let work = match work {
-            Work::Process { mut spec, output } => {
-                spec.timeout = timeout;
-                Work::Process { spec, output }
-            }
-            tool => tool,
-        };
         self.in_flight.insert(id);
         let task = run(
             id,
@@ -380,7 +373,7 @@ impl Driver {
         let reports = self.reports.0.clone();
         tokio::spawn(async move {
             // Nobody listens when the driver has stopped, and nothing is lost then.
-            _ = reports.send(task.await);
+            reports.send(task.await).ok();
         });
         Ok(())
     }
@@ -403,6 +396,7 @@ impl Driver {
                     staged,
                     self.dir.path.join("scratch"),
                     self.engine.clock,
+                    self.engine.variable,
                     tokio::runtime::Handle::current(),
                     self.cancel.1.clone(),
                     log,
@@ -465,7 +459,7 @@ impl Driver {
                     cwd,
                     env,
                     stdin,
-                    timeout: None,
+                    timeout: node.timeout,
                     log,
                 };
                 Ok(Work::Process {
@@ -566,9 +560,7 @@ impl Driver {
             subject: None,
             output: raw,
         };
-        // A `foreach` over an effectful node counts as effectful: what depends on it waits for the disk.
-        let sync = self.state.node(&self.plan, id).effect() == Effect::Effectful;
-        let seq = self.emit(event, sync, observer)?;
+        let seq = self.emit(event, false, observer)?;
         self.values.borrow_mut().insert(seq, Arc::new(output), size);
         Ok(())
     }

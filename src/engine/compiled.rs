@@ -61,7 +61,9 @@ impl OutputSchemas {
             };
             let key = (tool.name.to_string(), port.name.clone());
             let cached = self.0.lock().expect("no holder panics").get(&key).cloned();
-            let schema = if let Some(schema) = cached { schema } else {
+            let schema = if let Some(schema) = cached {
+                schema
+            } else {
                 let Ok(schema) = Schema::compile(&port.schema) else {
                     continue;
                 };

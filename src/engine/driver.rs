@@ -146,7 +146,7 @@ impl Engine {
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let (journal, recovered) = Journal::open(&dir.journal(), &blobs)?;
-        let open = self.replay(dir, recovered)?;
+        let open = self.replay(dir, &recovered)?;
         let mut driver = Driver::new(
             self,
             dir.clone(),
@@ -177,7 +177,9 @@ impl Engine {
                         continue;
                     }
                     match (self.variable)(&name) {
-                        Some(value) => _ = env.insert(name, Value::String(value)),
+                        Some(value) => {
+                            env.insert(name, Value::String(value));
+                        }
                         None => problems.push(
                             Diagnostic::error(
                                 Code::NotAvailable,
@@ -241,24 +243,28 @@ fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
     for (name, input) in &scope.inputs {
         let value = match given.get(name) {
             Some(value) => value.clone(),
-            None => if let Some(default) = &input.default { default.clone() } else {
-                let what = if input.description.is_empty() {
-                    input.expects()
+            None => {
+                if let Some(default) = &input.default {
+                    default.clone()
                 } else {
-                    input.description.clone()
-                };
-                problems.push(
-                    Diagnostic::error(
-                        Code::MissingInput,
-                        format!("the input `{name}` is missing"),
-                        &scope.source,
-                        input.key_span,
-                    )
-                    .label(what.trim_end_matches('.').to_owned())
-                    .help(format!("give it with `-i {name}=…` ({})", input.expects())),
-                );
-                continue;
-            },
+                    let what = if input.description.is_empty() {
+                        input.expects()
+                    } else {
+                        input.description.clone()
+                    };
+                    problems.push(
+                        Diagnostic::error(
+                            Code::MissingInput,
+                            format!("the input `{name}` is missing"),
+                            &scope.source,
+                            input.key_span,
+                        )
+                        .label(what.trim_end_matches('.').to_owned())
+                        .help(format!("give it with `-i {name}=…` ({})", input.expects())),
+                    );
+                    continue;
+                }
+            }
         };
         for violation in input.compiled.check(&value) {
             problems.push(

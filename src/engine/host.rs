@@ -22,6 +22,7 @@ pub(super) struct NodeHost {
     /// Where private folders are made.
     pub(super) room: PathBuf,
     pub(super) clock: fn() -> Timestamp,
+    pub(super) variable: fn(&str) -> Option<String>,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) cancel: Cancel,
     pub(super) log: Option<LogFile>,
@@ -45,6 +46,7 @@ impl NodeHost {
         staged: Vec<StagedFile>,
         room: PathBuf,
         clock: fn() -> Timestamp,
+        variable: fn(&str) -> Option<String>,
         runtime: tokio::runtime::Handle,
         cancel: Cancel,
         log: Option<LogFile>,
@@ -55,6 +57,7 @@ impl NodeHost {
             staged,
             room,
             clock,
+            variable,
             runtime,
             cancel,
             log,
@@ -155,6 +158,10 @@ impl Host for NodeHost {
             stderr: String::from_utf8_lossy(&finished.stderr).into_owned(),
             timed_out: finished.timed_out,
         })
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.variable)(name)
     }
 
     fn now(&self) -> String {

@@ -32,10 +32,10 @@ impl Engine {
     /// # Errors
     /// A journal or snapshot that is damaged, newer, or gone.
     pub fn read_run(&self, dir: &RunDir) -> Result<OpenRun, Error> {
-        self.replay(dir, read(&dir.journal())?)
+        self.replay(dir, &read(&dir.journal())?)
     }
 
-    pub(super) fn replay(&self, dir: &RunDir, recovered: Recovered) -> Result<OpenRun, Error> {
+    pub(super) fn replay(&self, dir: &RunDir, recovered: &Recovered) -> Result<OpenRun, Error> {
         let events: Vec<Event> = recovered
             .records
             .iter()

@@ -143,7 +143,7 @@ impl RunScope<'_> {
             return Ok(None);
         };
         let items = self.load(seq)?;
-        Ok(items.get(index as usize).cloned())
+        Ok(items.get(index).cloned())
     }
 }
 

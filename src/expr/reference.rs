@@ -285,7 +285,8 @@ mod tests {
 
         #[test]
         fn round_trips(node in "[A-Za-z_][A-Za-z0-9_-]{0,8}", keys in prop::collection::vec("[a-z_][a-z0-9_]{0,5}", 0..4), index in -3_i64..9) {
-            let text = format!("nodes.{node}.outputs{}[{index}]", keys.iter().map(|k| format!(".{k}")).collect::<String>());
+            let tail: String = keys.iter().flat_map(|key| [".", key]).collect();
+            let text = format!("nodes.{node}.outputs{tail}[{index}]");
             let first = Reference::parse(&text).expect("it is well formed");
             let shown = first.to_string();
             let second = Reference::parse(&shown[2..shown.len() - 1]);

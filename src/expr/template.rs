@@ -106,6 +106,10 @@ impl Template {
                 .end
                 .saturating_sub(BEFORE.len())
                 .min(expression.len());
+            // The frame is ours, and nobody wrote its `%}`.
+            problem.message = problem
+                .message
+                .replace("found `%}`", "found the end of the expression");
             problem
         })
     }

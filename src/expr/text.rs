@@ -146,8 +146,9 @@ fn scan<'t>(
                     )
                     .help("inside a template the same names are used without `${` and `}`: `{{ inputs.NAME }}`"),
                 );
+            } else {
+                pieces.push(Piece::Template(block, at));
             }
-            pieces.push(Piece::Template(block, at));
             at += length;
             literal = at;
         } else {

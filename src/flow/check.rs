@@ -67,14 +67,15 @@ impl Flow {
                 }
             }
             if let OnError::Fallback(fallback) = &node.on_error
-                && let Some(target) = self.known(&fallback.value, fallback.span, &index, problems) {
-                    links.push(Link {
-                        from: at,
-                        to: target,
-                        span: fallback.span,
-                        reference: false,
-                    });
-                }
+                && let Some(target) = self.known(&fallback.value, fallback.span, &index, problems)
+            {
+                links.push(Link {
+                    from: at,
+                    to: target,
+                    span: fallback.span,
+                    reference: false,
+                });
+            }
         }
         for output in self.outputs.values() {
             for used in output.binding.uses() {
@@ -83,7 +84,7 @@ impl Flow {
             }
         }
         self.shared_fallbacks(problems);
-        self.order_of(links, problems);
+        self.order_of(&links, problems);
     }
 
     /// Reports references to what does not exist at this place.
@@ -117,27 +118,26 @@ impl Flow {
             Use::Node(..) => return,
         };
         match head {
-            Head::Input(name)
-                if !self.inputs.contains_key(&name) => {
-                    let mut diagnostic = Diagnostic::error(
-                        Code::UnknownInput,
-                        format!("the flow has no input `{name}`"),
-                        &self.source,
-                        span,
-                    )
-                    .did_you_mean(&name, self.inputs.keys().map(String::as_str));
-                    if diagnostic.help.is_empty() {
-                        diagnostic = diagnostic.help(if self.inputs.is_empty() {
-                            format!("declare it: `inputs: {{ {name}: {{ type: string }} }}`")
-                        } else {
-                            format!(
-                                "the inputs are {}",
-                                or_list(self.inputs.keys().map(String::as_str))
-                            )
-                        });
-                    }
-                    problems.push(diagnostic);
+            Head::Input(name) if !self.inputs.contains_key(&name) => {
+                let mut diagnostic = Diagnostic::error(
+                    Code::UnknownInput,
+                    format!("the flow has no input `{name}`"),
+                    &self.source,
+                    span,
+                )
+                .did_you_mean(&name, self.inputs.keys().map(String::as_str));
+                if diagnostic.help.is_empty() {
+                    diagnostic = diagnostic.help(if self.inputs.is_empty() {
+                        format!("declare it: `inputs: {{ {name}: {{ type: string }} }}`")
+                    } else {
+                        format!(
+                            "the inputs are {}",
+                            or_list(self.inputs.keys().map(String::as_str))
+                        )
+                    });
                 }
+                problems.push(diagnostic);
+            }
             Head::Item if !has_item => problems.push(unavailable(
                 "item",
                 "exists only in the inputs of a node with `foreach`",
@@ -153,9 +153,7 @@ impl Flow {
                 "cannot be read by a template: its text would be written down",
                 "pass `${secrets.NAME}` as an input of its own",
             )),
-            Head::Secret(_)
-                if node.is_none_or(|(_, place)| place != Place::Inputs) =>
-            {
+            Head::Secret(_) if node.is_none_or(|(_, place)| place != Place::Inputs) => {
                 problems.push(unavailable(
                     "secrets",
                     "reach tools only, through the inputs, `command` or `env` of a node",
@@ -234,12 +232,12 @@ impl Flow {
     }
 
     /// Reports cycles with all their nodes, then references that point downwards.
-    fn order_of(&self, links: Vec<Link>, problems: &mut Diagnostics) {
+    fn order_of(&self, links: &[Link], problems: &mut Diagnostics) {
         let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.nodes.len(), links.len());
         for _ in &self.nodes {
             graph.add_node(());
         }
-        for link in &links {
+        for link in links {
             graph.add_edge(NodeIndex::new(link.from), NodeIndex::new(link.to), ());
         }
         if self.order == Order::Sequential {
@@ -258,7 +256,7 @@ impl Flow {
                 component[member.index()] = number;
             }
         }
-        for link in &links {
+        for link in links {
             if link.from == link.to {
                 let name = &self.nodes[link.to].name;
                 problems.push(

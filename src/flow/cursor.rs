@@ -72,10 +72,12 @@ impl<'a, 'p> Cursor<'a, 'p> {
 
     pub(crate) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
         let node = self.get(key)?;
-        if let Kind::Text(text) = &node.kind { Some(Spanned {
-            value: text.clone(),
-            span: node.span,
-        }) } else {
+        if let Kind::Text(text) = &node.kind {
+            Some(Spanned {
+                value: text.clone(),
+                span: node.span,
+            })
+        } else {
             self.wrong_type(node, &format!("`{key}`"), "a string");
             None
         }
@@ -83,7 +85,9 @@ impl<'a, 'p> Cursor<'a, 'p> {
 
     pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
         let node = self.get(key)?;
-        if let Kind::Scalar(Value::Bool(value)) = &node.kind { Some(*value) } else {
+        if let Kind::Scalar(Value::Bool(value)) = &node.kind {
+            Some(*value)
+        } else {
             self.wrong_type(node, &format!("`{key}`"), "`true` or `false`");
             None
         }
@@ -129,7 +133,9 @@ impl<'a, 'p> Cursor<'a, 'p> {
     /// A list of anything.
     pub(crate) fn list(&mut self, key: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;
-        if let Kind::List(items) = &node.kind { Some(items) } else {
+        if let Kind::List(items) = &node.kind {
+            Some(items)
+        } else {
             self.wrong_type(node, &format!("`{key}`"), "a list");
             None
         }

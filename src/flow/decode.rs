@@ -50,7 +50,9 @@ impl Flow {
             .unwrap_or_default();
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
-        let node_items = if cursor.get("nodes").is_some() { cursor.list("nodes").unwrap_or_default() } else {
+        let node_items = if cursor.get("nodes").is_some() {
+            cursor.list("nodes").unwrap_or_default()
+        } else {
             cursor.missing(
                 "a flow",
                 "nodes",

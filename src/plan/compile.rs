@@ -68,7 +68,7 @@ impl Compiler<'_> {
             .iter()
             .enumerate()
             .rev()
-            .map(|(at, node)| (node.name.value.as_str(), NodeId(at as u32)))
+            .map(|(at, node)| (node.name.value.as_str(), NodeId::of(at)))
             .collect();
         let mut nodes = Vec::with_capacity(flow.nodes.len());
         for (decl, step) in flow.nodes.iter().zip(steps) {
@@ -78,7 +78,7 @@ impl Compiler<'_> {
             if let Some(Fallback::Node(fallback)) = nodes[at].as_ref().map(|node| node.on_error)
                 && let Some(node) = &mut nodes[fallback.index()]
             {
-                node.stands_in_for = Some(NodeId(at as u32));
+                node.stands_in_for = Some(NodeId::of(at));
             }
         }
         let scopes = &self.scopes;
@@ -102,6 +102,11 @@ impl Compiler<'_> {
             name: flow.name,
             source: Arc::clone(source),
             inputs: flow.inputs,
+            names: nodes
+                .iter()
+                .enumerate()
+                .map(|(at, node)| (node.name.clone(), NodeId::of(at)))
+                .collect(),
             nodes,
             outputs,
             graph: ordered.graph,
@@ -117,7 +122,7 @@ impl Compiler<'_> {
             KindDecl::Persona(name) => ("persona", name, Code::UnknownPersona),
             KindDecl::Skill(name) => ("skill", name, Code::UnknownSkill),
             KindDecl::Tool(name) => ("tool", name, Code::UnknownTool),
-            KindDecl::Process(process) => return Some(Step::Process(process.clone())),
+            KindDecl::Process(process) => return Some(Step::Process(Box::new(process.clone()))),
             KindDecl::Approval => return Some(Step::Gate),
             KindDecl::Flow(path) => return self.sub_flow(flow, path).map(Step::Flow),
         };

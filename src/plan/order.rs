@@ -27,7 +27,7 @@ pub(super) fn order(
 ) -> Option<Ordered> {
     let mut graph: DiGraph<NodeId, Why> = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);
     for at in 0..nodes.len() {
-        graph.add_node(NodeId(at as u32));
+        graph.add_node(NodeId::of(at));
     }
     let mut edge = |from: NodeId, to: NodeId, why: Why| {
         if from != to {
@@ -53,7 +53,7 @@ pub(super) fn order(
     let mut since_gate: Vec<NodeId> = Vec::new();
     let mut gate: Option<NodeId> = None;
     for (at, node) in nodes.iter().enumerate() {
-        let id = NodeId(at as u32);
+        let id = NodeId::of(at);
         let mut reads: Vec<NodeId> = Vec::new();
         for wire in &node.inputs {
             for used in wire.binding.uses() {
@@ -94,7 +94,7 @@ pub(super) fn order(
             edge(id, fallback, Why::Fallback);
         }
         if flow.order == Order::Sequential && at > 0 {
-            edge(NodeId(at as u32 - 1), id, Why::Order);
+            edge(NodeId::of(at - 1), id, Why::Order);
         }
         // Linear, not quadratic: a gate waits for all since the gate before it.
         if let Some(gate) = gate {

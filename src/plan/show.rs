@@ -240,7 +240,7 @@ fn edges_into(scope: &Scope, at: usize) -> impl Iterator<Item = (super::NodeId, 
 fn edges(scope: &Scope) -> Vec<(super::NodeId, super::NodeId, Vec<&Why>)> {
     let mut all: Vec<(super::NodeId, super::NodeId, Vec<&Why>)> = Vec::new();
     for at in 0..scope.nodes.len() {
-        let to = super::NodeId(at as u32);
+        let to = super::NodeId::of(at);
         for (from, why) in edges_into(scope, at) {
             match all.last_mut() {
                 Some((last_from, last_to, whys)) if *last_from == from && *last_to == to => {

@@ -57,7 +57,7 @@ pub(super) fn connect<'s>(
             node.reads = reads;
         }
         for port in &offered[at] {
-            latest.insert(port.name.clone(), NodeId(at as u32));
+            latest.insert(port.name.clone(), NodeId::of(at));
         }
     }
     let wiring = Wiring {

@@ -92,7 +92,9 @@ fn steps(pointer: &str) -> Vec<String> {
 /// The library quotes the whole instance, which may be a megabyte.
 fn shorten(message: &str) -> String {
     const LIMIT: usize = 300;
-    if message.char_indices().nth(LIMIT).is_none() { message.to_owned() } else {
+    if message.char_indices().nth(LIMIT).is_none() {
+        message.to_owned()
+    } else {
         let head: String = message.chars().take(LIMIT / 2).collect();
         let tail: Vec<char> = message.chars().rev().take(LIMIT / 2).collect();
         format!("{head} … {}", tail.into_iter().rev().collect::<String>())

@@ -9,7 +9,6 @@ use super::state::{RunState, Status};
 use crate::flow::Expiry;
 use crate::id::NodePath;
 use crate::plan::{Fallback, NodeId, Plan, Step};
-use crate::port::Effect;
 
 /// An event that cannot have happened here: the journal is not one of this plan, or is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -262,12 +261,14 @@ impl RunState {
                 if self.subject.is_none() {
                     self.subject.clone_from(&data.subject);
                 }
-                let effectful = data.effectful || self.node(plan, id).effect() == Effect::Effectful;
+                // What is put together from what is inside is no effect of its own: that is durable.
+                let effectful = data.effectful;
                 if effectful && event.seq > self.durable {
                     self.unreleased.push_back((event.seq, id));
                 } else {
                     self.release(plan, id);
                 }
+                self.settle(plan, id);
             }
             Payload::NodeFailed(data) => {
                 let id = self.find_path(&data.node)?;
@@ -276,6 +277,7 @@ impl RunState {
                     return Err(format!("`{}` is {}", data.node, state.word()));
                 }
                 self.stop_running(id);
+                self.forget_inside(id);
                 let instance = self.instance_mut(id);
                 instance.attempt = data.attempt;
                 instance.failures += 1;
@@ -346,7 +348,7 @@ impl RunState {
                 self.end(Status::Rejected);
             }
             Payload::RunCancelled(_) => {
-                for id in (0..self.instances.len() as u32).map(InstanceId) {
+                for id in (0..self.instances.len()).map(InstanceId::of) {
                     if !self.instance(id).state.ended() {
                         self.instance_mut(id).state = NodeState::Cancelled;
                     }
@@ -420,13 +422,13 @@ impl RunState {
             let instance = self.instance(id);
             (instance.node, instance.context, instance.path.clone())
         };
-        let first = self.instances.len() as u32;
+        let first = self.instances.len();
         for index in 0..count {
             let item_path = path.item(index);
-            let item_id = InstanceId(self.instances.len() as u32);
+            let item_id = InstanceId::of(self.instances.len());
             self.paths.insert(item_path.clone(), item_id);
             let mut item = Instance::new(item_path, context, node, 0);
-            item.item = Some(index as u32);
+            item.item = Some(index);
             item.parent_item = Some(id);
             self.instances.push(item);
         }
@@ -436,8 +438,8 @@ impl RunState {
         instance.entered = Some(event.seq);
         instance.records.push(event.seq);
         instance.attempt = 1;
-        instance.items = Some(first..first + count as u32);
-        instance.items_open = count as u32;
+        instance.items = Some(first..first + count);
+        instance.items_open = count;
         for item in self.items(id) {
             self.make_ready(plan, item);
         }
@@ -467,6 +469,9 @@ impl RunState {
 
     /// An instance has ended and may be depended on.
     fn release(&mut self, plan: &Plan, id: InstanceId) {
+        if !self.current(id) {
+            return;
+        }
         let (context, node, parent_item) = {
             let instance = self.instance(id);
             (instance.context, instance.node, instance.parent_item)
@@ -492,6 +497,19 @@ impl RunState {
         if let Some(parent) = entered.parent {
             self.inside_changed(plan, parent);
         }
+    }
+
+    /// Whether an instance belongs to the current attempt of every sub-flow around it. An effect of
+    /// an attempt that has failed as a whole may become durable only after that.
+    fn current(&self, id: InstanceId) -> bool {
+        let mut at = self.instance(id).context;
+        while let Some(parent) = self.context(at).parent {
+            if self.instance(parent).body != Some(at) {
+                return false;
+            }
+            at = self.instance(parent).context;
+        }
+        true
     }
 
     /// Something inside a sub-flow or `foreach` has ended: it may now be its own turn.
@@ -600,6 +618,25 @@ impl RunState {
         }
     }
 
+    /// Takes everything inside a sub-flow or `foreach` out of the queues: it has ended as a whole.
+    fn forget_inside(&mut self, id: InstanceId) {
+        if self.instance(id).body.is_none() && self.instance(id).items.is_none() {
+            return;
+        }
+        let queued = self.todo.iter().chain(&self.startable).chain(&self.waiting);
+        let queued = queued.chain(self.backoff.iter().map(|(_, queued)| queued));
+        let inside: Vec<InstanceId> = queued
+            .copied()
+            .filter(|queued| {
+                std::iter::successors(self.around(*queued), |at| self.around(*at))
+                    .any(|at| at == id)
+            })
+            .collect();
+        for queued in inside {
+            self.forget(queued);
+        }
+    }
+
     /// A driver takes the run up: attempts that nobody finished are to be made again, and what
     /// failed is to be tried again.
     fn resumed(&mut self, plan: &Plan) {
@@ -627,6 +664,10 @@ impl RunState {
             self.context_mut(context).failing = None;
             let handled = self.node(plan, id).on_error != Fallback::Fail;
             let instance = self.instance_mut(id);
+            if !instance.state.ended() {
+                // Its end was overtaken by the end of what it is inside.
+                instance.item_failed = false;
+            }
             if instance.state == NodeState::Failed && !handled {
                 instance.failures = 0;
                 instance.item_failed = false;

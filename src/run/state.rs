@@ -187,11 +187,11 @@ impl RunState {
     }
 
     pub(super) fn context(&self, id: ContextId) -> &Context {
-        &self.contexts[id.0 as usize]
+        &self.contexts[id.0]
     }
 
     pub(super) fn context_mut(&mut self, id: ContextId) -> &mut Context {
-        &mut self.contexts[id.0 as usize]
+        &mut self.contexts[id.0]
     }
 
     /// The instance at a path.
@@ -221,6 +221,21 @@ impl RunState {
         &self.instance(id).records
     }
 
+    /// The word for an instance's state: what is still open inside something that has ended was
+    /// cancelled with it.
+    #[must_use]
+    pub fn word(&self, id: InstanceId) -> &'static str {
+        let own = self.instance(id);
+        let mut around = self.around(id);
+        while let (false, Some(outer)) = (own.state.ended(), around) {
+            if self.instance(outer).state.ended() {
+                return NodeState::Cancelled.word();
+            }
+            around = self.around(outer);
+        }
+        own.state.word()
+    }
+
     /// The sub-flow node that an instance stands in, with the item it is for.
     #[must_use]
     pub fn parent(&self, id: InstanceId) -> Option<InstanceId> {
@@ -239,7 +254,7 @@ impl RunState {
             .items
             .clone()
             .unwrap_or(0..0)
-            .map(InstanceId)
+            .map(InstanceId::of)
     }
 
     /// The instances of the nodes inside an entered sub-flow instance, in file order.
@@ -250,9 +265,9 @@ impl RunState {
     ) -> impl Iterator<Item = InstanceId> + use<> {
         let range = self.instance(id).body.map_or(0..0, |body| {
             let context = self.context(body);
-            context.first..context.first + plan.scope(context.scope).nodes.len() as u32
+            context.first..context.first + plan.scope(context.scope).nodes.len()
         });
-        range.map(InstanceId)
+        range.map(InstanceId::of)
     }
 
     /// The instance of a node beside another, in the same scope.
@@ -262,7 +277,7 @@ impl RunState {
     }
 
     pub(super) fn at(&self, context: ContextId, node: NodeId) -> InstanceId {
-        InstanceId(self.context(context).first + node.0)
+        InstanceId::of(self.context(context).first + node.index())
     }
 
     /// The instance of a node of the run's own flow.
@@ -281,9 +296,9 @@ impl RunState {
     #[must_use]
     pub fn walk(&self, plan: &Plan) -> Vec<InstanceId> {
         let mut found = Vec::with_capacity(self.instances.len());
-        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len() as u32)
+        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len())
             .rev()
-            .map(InstanceId)
+            .map(InstanceId::of)
             .collect();
         while let Some(id) = stack.pop() {
             found.push(id);
@@ -367,13 +382,13 @@ impl RunState {
         parent: Option<InstanceId>,
     ) -> ContextId {
         let scope = plan.scope(scope_id);
-        let context = ContextId(self.contexts.len() as u32);
-        let first = self.instances.len() as u32;
+        let context = ContextId(self.contexts.len());
+        let first = self.instances.len();
         self.contexts.push(Context {
             scope: scope_id,
             parent,
             first,
-            open: scope.nodes.len() as u32,
+            open: scope.nodes.len(),
             active: 0,
             failing: None,
         });
@@ -382,18 +397,18 @@ impl RunState {
                 None => NodePath::from(node.name.as_str()),
                 Some(parent) => self.instance(parent).path.child(&node.name),
             };
-            let id = InstanceId(self.instances.len() as u32);
+            let id = InstanceId::of(self.instances.len());
             self.paths.insert(path.clone(), id);
             self.instances.push(Instance::new(
                 path,
                 context,
-                NodeId(at as u32),
-                scope.before[at].len() as u32,
+                NodeId::of(at),
+                scope.before[at].len(),
             ));
         }
-        for at in 0..scope.nodes.len() as u32 {
-            if self.instances[(first + at) as usize].waits == 0 {
-                self.make_ready(plan, InstanceId(first + at));
+        for at in 0..scope.nodes.len() {
+            if self.instances[first + at].waits == 0 {
+                self.make_ready(plan, InstanceId::of(first + at));
             }
         }
         context

@@ -44,7 +44,7 @@ pub struct Recovered {
     /// Bytes of a torn last line, which never was acknowledged.
     pub torn: u64,
     /// Per record: where its line begins, and its length without the newline.
-    places: Vec<(u64, u32)>,
+    places: Vec<(u64, usize)>,
 }
 
 /// How far the writer is; all numbers are `seq`s.
@@ -70,7 +70,7 @@ pub struct Journal {
     path: PathBuf,
     next_seq: u64,
     hash: String,
-    places: Vec<(u64, u32)>,
+    places: Vec<(u64, usize)>,
     end: u64,
     jobs: Option<mpsc::Sender<Job>>,
     progress: watch::Receiver<Progress>,
@@ -107,7 +107,7 @@ impl Journal {
         if let Some(runs) = path.parent().and_then(Path::parent) {
             sync_dir(runs)?;
         }
-        let places = vec![(0, bytes.len() as u32 - 1)];
+        let places = vec![(0, bytes.len() - 1)];
         Self::start(path, run, 1, hash, places, bytes.len() as u64, blobs)
     }
 
@@ -146,7 +146,7 @@ impl Journal {
         run: &str,
         seq: u64,
         hash: String,
-        places: Vec<(u64, u32)>,
+        places: Vec<(u64, usize)>,
         end: u64,
         blobs: &Arc<Blobs>,
     ) -> Result<Self, Error> {
@@ -206,7 +206,7 @@ impl Journal {
         );
         self.hash = hash;
         self.next_seq += 1;
-        self.places.push((self.end, bytes.len() as u32 - 1));
+        self.places.push((self.end, bytes.len() - 1));
         self.end += bytes.len() as u64;
         self.send(Job::Line { seq, bytes, sync })?;
         Ok(seq)
@@ -256,7 +256,7 @@ impl Journal {
         progress.mark_unchanged();
         let before = self.durable();
         if progress.borrow().failure.is_none() && progress.borrow().durable == before {
-            _ = progress.changed().await;
+            progress.changed().await.ok();
         }
     }
 
@@ -298,7 +298,7 @@ impl Journal {
             message: "there is no such record".to_owned(),
         })?;
         let mut file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        let mut bytes = vec![0; length as usize];
+        let mut bytes = vec![0; length];
         file.seek(SeekFrom::Start(start))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(Error::io("read", &self.path))?;
@@ -317,7 +317,7 @@ impl Drop for Journal {
         drop(self.jobs.take());
         if let Some(writer) = self.writer.take() {
             // The writer never panics; and if it did, there is nothing left to save here.
-            _ = writer.join();
+            writer.join().ok();
         }
     }
 }
@@ -426,7 +426,7 @@ pub fn verify(path: &Path, bytes: &[u8]) -> Result<Recovered, Error> {
             return Err(damaged(format!("it belongs to run `{}`", line.run)));
         }
         previous = line.hash.to_string();
-        recovered.places.push((start as u64, length as u32));
+        recovered.places.push((start as u64, length));
         recovered.records.push(own(&line));
         start += length + 1;
         recovered.good = start as u64;
@@ -544,7 +544,7 @@ mod tests {
             assert_eq!(recovered.good + recovered.torn, cut as u64);
             assert_eq!(
                 recovered.records.len(),
-                bytes[..cut].iter().filter(|byte| **byte == b'\n').count()
+                bytes[..cut].split(|byte| *byte == b'\n').count() - 1
             );
         }
         for at in 0..bytes.len() - 1 {

@@ -98,7 +98,7 @@ impl RunLock {
 impl Drop for RunLock {
     fn drop(&mut self) {
         // Closing the file would do; this says so.
-        _ = self.file.unlock();
+        self.file.unlock().ok();
     }
 }
 

@@ -16,7 +16,7 @@ mod snapshot;
 pub use atomic::{create_new, replace, sync_dir};
 pub use blobs::Blobs;
 pub use error::Error;
-pub use inbox::Inbox;
+pub use inbox::{Inbox, Listed};
 pub use journal::{Journal, Record, Recovered, read, verify};
 pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};

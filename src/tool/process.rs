@@ -62,7 +62,7 @@ impl LogFile {
         let Ok(mut sink) = self.0.lock() else { return };
         if sink.file.is_none() {
             if let Some(parent) = sink.path.parent() {
-                _ = std::fs::create_dir_all(parent);
+                std::fs::create_dir_all(parent).ok();
             }
             sink.file = std::fs::OpenOptions::new()
                 .append(true)
@@ -71,7 +71,7 @@ impl LogFile {
                 .ok();
         }
         if let Some(file) = &mut sink.file {
-            _ = file.write_all(bytes);
+            file.write_all(bytes).ok();
         }
     }
 }
@@ -121,7 +121,7 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     // A command that does not read its input must not block us, nor fail for it.
     let feed = tokio::spawn(async move {
         if let Some(mut stdin) = stdin {
-            _ = stdin.write_all(&input).await;
+            stdin.write_all(&input).await.ok();
         }
     });
     let stdout = tokio::spawn(capture(
@@ -195,7 +195,7 @@ async fn end_group(
 fn signal(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         // The group may be gone already, which is what is wanted.
-        _ = kill_process_group(group, signal);
+        kill_process_group(group, signal).ok();
     }
 }
 
@@ -203,9 +203,13 @@ async fn drain(
     mut reader: tokio::task::JoinHandle<Captured>,
     group: Option<Pid>,
 ) -> (Vec<u8>, bool) {
-    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+        captured
+    } else {
         signal(group, Signal::KILL);
-        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await { captured } else {
+        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+            captured
+        } else {
             reader.abort();
             return (Vec::new(), true);
         }

@@ -104,10 +104,12 @@ fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
         .chars()
         .next()
         .map_or(offset, |c| offset + c.len_utf8());
-    let text = error.to_string();
-    // The crate appends its own "at byte … line … column …"; the place is ours to show.
-    let message = text.split(" at byte ").next().unwrap_or(&text).to_owned();
-    let diagnostic = Diagnostic::error(Code::YamlSyntax, message, source, Span::new(offset, end));
+    let diagnostic = Diagnostic::error(
+        Code::YamlSyntax,
+        error.info(),
+        source,
+        Span::new(offset, end),
+    );
     let line = source.text[..source.floor(offset)]
         .rsplit('\n')
         .next()
@@ -257,10 +259,7 @@ impl Loader<'_> {
                     };
                     *key = Some((text, node.span));
                 }
-                Some((text, key_span)) if text == "<<" => {
-                    let _unused = key_span;
-                    merges.push(node);
-                }
+                Some((text, _)) if text == "<<" => merges.push(node),
                 Some((text, key_span)) => {
                     if let Some(&first) = index.get(&text) {
                         self.problems.push(
@@ -389,10 +388,16 @@ impl Loader<'_> {
         ) {
             return;
         }
+        let written = tag.original();
+        // The parser gives the place of the value; the tag stands before it.
+        let at = self.source.text[..self.source.floor(span.start)].rfind(&written);
+        let span = at
+            .filter(|at| !self.source.text[*at..span.start].contains('\n'))
+            .map_or(span, |at| Span::new(at, at + written.len()));
         self.problems.push(
             Diagnostic::error(
                 Code::YamlNotJson,
-                format!("the tag `{}` means nothing here", tag.original()),
+                format!("the tag `{written}` means nothing here"),
                 self.source,
                 span,
             )
@@ -488,10 +493,12 @@ mod tests {
 
     #[test]
     fn bombs_stop_early() {
+        use std::fmt::Write as _;
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let alias = format!("*a{}, ", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{alias}]\n"));
+            writeln!(text, "a{level}: &a{level} [{alias}]")
+                .expect("writing to a String cannot fail");
         }
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1);

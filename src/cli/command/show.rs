@@ -64,7 +64,7 @@ fn whole(run: &OpenRun, status: &str) -> String {
             text,
             "  {:<width$}  {:<10}{note}",
             instance.path.as_str(),
-            instance.state.word()
+            run.state.word(id)
         );
     }
     for line in decisions(run) {
@@ -149,7 +149,7 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
     let output = instance.output.and_then(|output| run.output(output.seq));
     if as_json {
         let object = json!({
-            "run": run.id(), "node": instance.path, "status": instance.state.word(), "attempt": instance.attempt,
+            "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
             "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
@@ -160,7 +160,7 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
         "{} of run {}: {}",
         instance.path,
         run.id(),
-        instance.state.word()
+        run.state.word(id)
     );
     let note = note(instance);
     if !note.is_empty() {

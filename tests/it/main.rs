@@ -1,0 +1,14 @@
+//! The integration tests: the real binary over real folders.
+//!
+//! One binary with one module per concern. Outputs are compared as inline `insta` snapshots;
+//! `harness` replaces what differs from run to run and machine to machine by placeholders.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod diagnostics;
+mod harness;
