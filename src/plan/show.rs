@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Plan, Scope, Step, Why, WireWhy};
+use super::model::{Plan, PlanNode, Scope, Step, Why, WireWhy};
 use crate::expr::Use;
 
 /// How a plan is drawn.
@@ -128,7 +128,7 @@ impl Plan {
                         "{pad}\"{id}\" [label=\"{}{}\\n{}\"{shape}];",
                         node.name,
                         times(node.foreach.is_some()),
-                        escape(node.kind())
+                        escape(&kind(node))
                     );
                 }
             }
@@ -154,7 +154,7 @@ impl Plan {
                 text,
                 "{prefix}{} ({}, line {})",
                 node.name,
-                node.kind(),
+                kind(node),
                 node.line
             );
             for wire in &node.inputs {
@@ -205,6 +205,15 @@ fn used(used: &Use<'_>) -> String {
         Use::Reference(reference) => reference.to_string(),
         Use::Root(root, _) => (*root).to_owned(),
         Use::Node(node, _) => node.to_string(),
+    }
+}
+
+/// What a node runs, for people: `persona`, `skill echo`, `process`.
+fn kind(node: &PlanNode) -> String {
+    match node.kind().split_once(':') {
+        Some((word, name)) if name == node.name.as_str() => word.to_owned(),
+        Some((word, name)) => format!("{word} {name}"),
+        None => node.kind().to_owned(),
     }
 }
 

@@ -1430,12 +1430,12 @@ fn a_misordered_persona_is_told_what_to_do() {
     assert_snapshot!(test.run(["validate", "flows/infra-product.yaml"]), @r#"
     exit 3
     --- stderr
-    error[port::unfed]: `IaCEngineer` needs `security_profile`; `SecurityCompliance` offers it, but on line 48, after this node
-      --> flows/infra-product.yaml:47:13
+    error[port::unfed]: `IaCEngineer` needs `security_profile`; `SecurityCompliance` offers it, but on line 56, after this node
+      --> flows/infra-product.yaml:55:13
        |
-    47 |   - { name: IaCEngineer, type: persona }
+    55 |   - { name: IaCEngineer, type: persona }
        |             ^^^^^^^^^^^ needs `security_profile`
-    48 |   - { name: SecurityCompliance, type: persona }
+    56 |   - { name: SecurityCompliance, type: persona }
        |             ------------------ offers `security_profile`, too late
        |
        = help: move `SecurityCompliance` above `IaCEngineer`
@@ -1462,20 +1462,20 @@ fn personas_whose_order_is_free_may_be_moved() {
             .collect()
     };
     assert_snapshot!(order(&test).join("\n"), @r#"
-    ProductManager (persona:ProductManager, line 45)
-    CloudArchitect (persona:CloudArchitect, line 46)
+    ProductManager (persona, line 53)
+    CloudArchitect (persona, line 54)
       after ProductManager (order)
-    SecurityCompliance (persona:SecurityCompliance, line 47)
+    SecurityCompliance (persona, line 55)
       after CloudArchitect (order)
-    IaCEngineer (persona:IaCEngineer, line 48)
+    IaCEngineer (persona, line 56)
       after SecurityCompliance (order)
-    BackstagePublisher (persona:BackstagePublisher, line 49)
+    BackstagePublisher (persona, line 57)
       after IaCEngineer (order)
-    QA (persona:QA, line 50)
+    QA (persona, line 58)
       after BackstagePublisher (order)
-    Approvals (persona:Approvals, line 51)
+    Approvals (persona, line 59)
       after ProductManager (gate), CloudArchitect (gate), SecurityCompliance (gate), IaCEngineer (gate), BackstagePublisher (gate), QA (gate), QA (order)
-    EvidenceSink (persona:EvidenceSink, line 52)
+    EvidenceSink (persona, line 60)
       after Approvals (gate), Approvals (order)
     "#);
 }

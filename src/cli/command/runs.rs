@@ -72,7 +72,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                     "{:<width$}  {:<11}  {:<24}  {}{waiting}",
                     dir.id.as_str(),
                     overview.status,
-                    overview.started,
+                    short(&overview.started),
                     overview.flow
                 );
             }
@@ -88,4 +88,12 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
     }
     output.data(text.trim_end())?;
     Ok(Exit::SUCCESS)
+}
+
+/// A time without its fraction: `2026-11-22T17:16:40Z`.
+fn short(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => time.to_owned(),
+    }
 }
