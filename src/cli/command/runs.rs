@@ -44,8 +44,10 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
     for (dir, overview) in &shown {
         match overview {
             Ok(overview) => {
+                // To the second is enough for people.
+                let started: String = overview.started.to_string().chars().take(19).chain(['Z']).collect();
                 let waiting = if overview.waiting.is_empty() { String::new() } else { format!(" (waits: {})", overview.waiting.join(", ")) };
-                _ = writeln!(text, "{:<width$}  {:<11}  {:<20.20}  {}{waiting}", dir.id.as_str(), overview.status, overview.started, overview.flow);
+                _ = writeln!(text, "{:<width$}  {:<11}  {started:<20}  {}{waiting}", dir.id.as_str(), overview.status, overview.flow);
             }
             Err(error) => _ = writeln!(text, "{:<width$}  {:<11}  {error}", dir.id.as_str(), "damaged"),
         }
