@@ -5,5 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
 
+mod commands;
 mod diagnostics;
+mod gates;
 mod harness;
+mod nodes;
