@@ -1,6 +1,11 @@
 //! Writes the list of built-in skills and flows, which go into the binary as they lie in the
 //! repository, so that flowctl runs in an empty folder.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts through the environment"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -17,8 +22,16 @@ fn main() -> io::Result<()> {
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
             let relative = file.strip_prefix(root.join(dir)).unwrap_or(&file);
-            let relative = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-            _ = writeln!(text, "    ({relative:?}, include_bytes!({:?})),", file.display().to_string());
+            let relative = relative
+                .components()
+                .map(|part| part.as_os_str().to_string_lossy())
+                .collect::<Vec<_>>()
+                .join("/");
+            _ = writeln!(
+                text,
+                "    ({relative:?}, include_bytes!({:?})),",
+                file.display().to_string()
+            );
         }
         text.push_str("];\n");
     }
@@ -32,7 +45,9 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     }
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".terraform"));
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(".terraform"));
         if path.is_dir() && !hidden {
             collect(&path, files)?;
         } else if path.is_file() {

@@ -74,7 +74,11 @@ impl RunId {
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         // `.` and `..` would be folders, and a leading `-` would read as an option.
-        if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) || text.starts_with(['.', '-']) {
+        if text.is_empty()
+            || text.len() > 64
+            || !text.chars().all(allowed)
+            || text.starts_with(['.', '-'])
+        {
             return Err(format!(
                 "`{}` is not a run id: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with `.` or `-`",
                 text.escape_debug()
@@ -102,7 +106,9 @@ impl NodePath {
 #[must_use]
 pub fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 

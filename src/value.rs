@@ -1,6 +1,6 @@
 //! Values, digests and canonical JSON: the words everyone uses.
 //!
-//! Knows nothing of flows, files or time. [`Value`] is serde_json's, whose maps keep their order;
+//! Knows nothing of flows, files or time. [`Value`] is `serde_json`'s, whose maps keep their order;
 //! [`Digest`] is a SHA-256, written `sha256:<64 hex digits>`.
 
 use std::fmt;

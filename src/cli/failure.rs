@@ -10,7 +10,11 @@ use crate::{engine, store};
 #[derive(Debug)]
 pub(super) enum Failure {
     /// A message, perhaps with help.
-    Message { exit: Exit, message: String, help: Option<String> },
+    Message {
+        exit: Exit,
+        message: String,
+        help: Option<String>,
+    },
     /// What is wrong with the user's files.
     Diagnostics(Diagnostics),
     /// Nobody reads stdout any more, which is no error.
@@ -19,7 +23,11 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self::Message { exit, message: message.into(), help: None }
+        Self::Message {
+            exit,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(super) fn usage(message: impl Into<String>) -> Self {
@@ -28,7 +36,11 @@ impl Failure {
 
     pub(super) fn help(self, text: impl Into<String>) -> Self {
         match self {
-            Self::Message { exit, message, .. } => Self::Message { exit, message, help: Some(text.into()) },
+            Self::Message { exit, message, .. } => Self::Message {
+                exit,
+                message,
+                help: Some(text.into()),
+            },
             other => other,
         }
     }

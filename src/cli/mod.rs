@@ -34,8 +34,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout and are a success; usage errors are 2.
-            let code = if error.use_stderr() { Exit::USAGE } else { Exit::SUCCESS };
-            _ = error.print();
+            let code = if error.use_stderr() {
+                Exit::USAGE
+            } else {
+                Exit::SUCCESS
+            };
+            error.print().ok();
             return code.into();
         }
     };
@@ -51,8 +55,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// How the user called the program, for "type this next": by name from the PATH, or by its path.
 fn program_name(first: Option<&OsString>) -> String {
-    let text = first.map(|first| first.to_string_lossy().into_owned()).unwrap_or_default();
-    if text.contains('/') { text } else { "flowctl".to_owned() }
+    let text = first
+        .map(|first| first.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if text.contains('/') {
+        text
+    } else {
+        "flowctl".to_owned()
+    }
 }
 
 /// The composition root: here, and only here, the engine learns which personas exist.
@@ -88,10 +98,13 @@ fn start_log(args: &Args) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start, as in tests, is no error: the first one stays.
-    _ = match args.log_format {
+    let started = match args.log_format {
         LogFormat::Json => builder.json().try_init(),
         LogFormat::Text => builder.with_ansi(output::colours()).try_init(),
     };
+    started.ok();
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Output {
     program: String,
     workspace: PathBuf,
+    stdout: io::Stdout,
+    stderr: io::Stderr,
 }
 
 /// Whether stderr may carry colours.
@@ -17,12 +19,17 @@ pub(super) fn colours() -> bool {
 
 impl Output {
     pub(super) fn new(program: String, workspace: PathBuf) -> Self {
-        Self { program, workspace }
+        Self {
+            program,
+            workspace,
+            stdout: io::stdout(),
+            stderr: io::stderr(),
+        }
     }
 
     /// Writes data, and a newline, to stdout.
     pub(super) fn data(&mut self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = self.stdout.lock();
         stdout.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {
             stdout.write_all(b"\n")?;
@@ -32,21 +39,21 @@ impl Output {
 
     /// Writes bytes as they are to stdout.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = self.stdout.lock();
         stdout.write_all(bytes)?;
         stdout.flush()
     }
 
     /// Tells people something on stderr.
     pub(super) fn say(&mut self, text: &str) {
-        let mut stderr = anstream::AutoStream::auto(io::stderr());
+        let mut stderr = anstream::AutoStream::auto(self.stderr.lock());
         // When stderr is gone there is nobody to tell.
-        _ = writeln!(stderr, "{text}");
+        writeln!(stderr, "{text}").ok();
     }
 
     /// Whether a person looks at stderr.
     pub(super) fn live(&self) -> bool {
-        io::stderr().is_terminal()
+        self.stderr.is_terminal()
     }
 
     /// What to type for a command of this program, as it was called this time.
@@ -62,6 +69,13 @@ impl Output {
 
 /// Quotes a word for a shell, when it needs it.
 fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '=' | ',');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '=' | ',')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

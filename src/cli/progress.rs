@@ -25,13 +25,26 @@ pub(super) struct Progress<'o> {
 impl<'o> Progress<'o> {
     pub(super) fn new(output: &'o mut Output, plan: &Plan, quiet: bool) -> Self {
         let live = (output.live() && !quiet).then(MultiProgress::new);
-        let width = plan.scopes().flat_map(|scope| &scope.nodes).map(|node| node.name.as_str().len()).max().unwrap_or(0);
-        Self { output, live, bars: HashMap::new(), quiet, width: width.clamp(12, 40) }
+        let width = plan
+            .scopes()
+            .flat_map(|scope| &scope.nodes)
+            .map(|node| node.name.as_str().len())
+            .max()
+            .unwrap_or(0);
+        Self {
+            output,
+            live,
+            bars: HashMap::new(),
+            quiet,
+            width: width.clamp(12, 40),
+        }
     }
 
     fn line(&mut self, text: &str) {
         match &self.live {
-            Some(live) => _ = live.println(text),
+            Some(live) => {
+                live.println(text).ok();
+            }
             None => self.output.say(text),
         }
     }
@@ -70,7 +83,8 @@ impl Observer for Progress<'_> {
                     let instance = state.instance(id);
                     Duration::try_from(instance.ended?.duration_since(instance.started?)).ok()
                 });
-                let took = took.map_or_else(String::new, |took| format!(" in {}", show_duration(took)));
+                let took =
+                    took.map_or_else(String::new, |took| format!(" in {}", show_duration(took)));
                 let files = match data.files.len() {
                     0 => String::new(),
                     1 => ", 1 file".to_owned(),
@@ -79,10 +93,17 @@ impl Observer for Progress<'_> {
                 self.node(&data.node, &format!("succeeded{took}{files}"));
             }
             Payload::NodeFailed(data) => {
-                let again = data.retry_at.map_or_else(String::new, |at| format!("; tried again at {at}"));
-                self.node(&data.node, &format!("failed: {}{again}", data.error.message));
+                let again = data
+                    .retry_at
+                    .map_or_else(String::new, |at| format!("; tried again at {at}"));
+                self.node(
+                    &data.node,
+                    &format!("failed: {}{again}", data.error.message),
+                );
             }
-            Payload::NodeBypassed(data) => self.node(&data.node, &format!("bypassed: {}", data.reason)),
+            Payload::NodeBypassed(data) => {
+                self.node(&data.node, &format!("bypassed: {}", data.reason));
+            }
             Payload::NodeCancelled(data) => self.node(&data.node, "cancelled"),
             Payload::ApprovalRequested(data) => self.node(&data.node, "waits for approval"),
             Payload::ApprovalDecided(data) => {
@@ -92,9 +113,14 @@ impl Observer for Progress<'_> {
                 };
                 self.node(&data.node, &format!("{verb} by {}", data.by));
             }
-            Payload::DecisionRefused(data) => self.node(&data.decision.node, &format!("an answer was refused: {}", data.reason)),
+            Payload::DecisionRefused(data) => self.node(
+                &data.decision.node,
+                &format!("an answer was refused: {}", data.reason),
+            ),
             Payload::ApprovalExpired(data) => self.node(&data.node, "nobody answered in time"),
-            Payload::PublishStarted(data) if !self.quiet => self.line(&format!("publishing {} files", data.files.len())),
+            Payload::PublishStarted(data) if !self.quiet => {
+                self.line(&format!("publishing {} files", data.files.len()));
+            }
             Payload::FlowChanged(data) => {
                 for stale in &data.stale {
                     self.node(&stale.node, &format!("runs again: {}", stale.why));

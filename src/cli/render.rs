@@ -7,10 +7,20 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 
 /// All problems, for people.
 pub(super) fn text(problems: &Diagnostics) -> String {
-    let renderer = if super::output::colours() { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if super::output::colours() {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let sorted = problems.sorted();
-    let mut text: Vec<String> = sorted.iter().map(|problem| one(&renderer, problem)).collect();
-    let errors = sorted.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let mut text: Vec<String> = sorted
+        .iter()
+        .map(|problem| one(&renderer, problem))
+        .collect();
+    let errors = sorted
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
     if errors > 1 {
         text.push(format!("error: {errors} errors"));
     }
@@ -22,13 +32,21 @@ fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(printable(&problem.message)).id(problem.code.slug());
+    let title = level
+        .primary_title(printable(&problem.message))
+        .id(problem.code.slug());
     let source = &problem.primary.source;
     let mut group = if source.text.is_empty() {
         title.element(annotate_snippets::Origin::path(&source.path))
     } else {
-        let mut snippet = Snippet::source(source.text.as_str()).path(&source.path).annotation(mark(&problem.primary, AnnotationKind::Primary));
-        for label in problem.secondary.iter().filter(|label| label.source.path == source.path) {
+        let mut snippet = Snippet::source(source.text.as_str())
+            .path(&source.path)
+            .annotation(mark(&problem.primary, AnnotationKind::Primary));
+        for label in problem
+            .secondary
+            .iter()
+            .filter(|label| label.source.path == source.path)
+        {
             snippet = snippet.annotation(mark(label, AnnotationKind::Context));
         }
         title.element(snippet)
@@ -37,26 +55,52 @@ fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
         group = group.element(Level::HELP.message(printable(help)));
     }
     let mut groups = vec![group];
-    for label in problem.secondary.iter().filter(|label| label.source.path != source.path) {
-        let snippet = Snippet::source(label.source.text.as_str()).path(&label.source.path).annotation(mark(label, AnnotationKind::Primary));
-        groups.push(Level::NOTE.secondary_title(printable(&label.text)).element(snippet));
+    for label in problem
+        .secondary
+        .iter()
+        .filter(|label| label.source.path != source.path)
+    {
+        let snippet = Snippet::source(label.source.text.as_str())
+            .path(&label.source.path)
+            .annotation(mark(label, AnnotationKind::Primary));
+        groups.push(
+            Level::NOTE
+                .secondary_title(printable(&label.text))
+                .element(snippet),
+        );
     }
     renderer.render(&groups)
 }
 
 /// A file's words may hold terminal control characters; a diagnostic must not.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 fn mark(label: &Label, kind: AnnotationKind) -> annotate_snippets::Annotation<'_> {
     let text = &label.source.text;
     let start = label.source.floor(label.span.start);
-    let end = text.ceil_char_boundary(label.span.end.min(text.len())).max(start);
+    let end = text
+        .ceil_char_boundary(label.span.end.min(text.len()))
+        .max(start);
     // Of a value over several lines, the first says enough.
-    let line_end = text[start..end].find('\n').map_or(end, |length| start + length);
+    let line_end = text[start..end]
+        .find('\n')
+        .map_or(end, |length| start + length);
     let annotation = kind.span(start..line_end.max(start));
-    if label.text.is_empty() { annotation } else { annotation.label(printable(&label.text)) }
+    if label.text.is_empty() {
+        annotation
+    } else {
+        annotation.label(printable(&label.text))
+    }
 }
 
 /// All problems, for programs.
@@ -78,7 +122,10 @@ fn json_one(problem: &Diagnostic) -> Value {
 }
 
 fn place(label: &Label) -> Value {
-    let (start, end) = (label.source.position(label.span.start), label.source.position(label.span.end));
+    let (start, end) = (
+        label.source.position(label.span.start),
+        label.source.position(label.span.end),
+    );
     json!({
         "path": label.source.path, "line": start.line, "column": start.column,
         "end_line": end.line, "end_column": end.column, "label": label.text,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::engine::OpenRun;
-use crate::run::{Instance, InstanceId, NodeState};
+use crate::run::{InstanceId, NodeState};
 use crate::value::Object;
 
 /// The object that `--json` prints.
@@ -12,8 +12,7 @@ pub(super) fn json(run: &OpenRun, status: &str) -> Value {
     let plan = &run.compiled.plan;
     let mut nodes = Object::new();
     for id in run.state.walk(plan) {
-        let instance = run.state.instance(id);
-        nodes.insert(instance.path.to_string(), node(run, instance));
+        nodes.insert(run.state.instance(id).path.to_string(), node(run, id));
     }
     json!({
         "run": run.id(),
@@ -25,12 +24,15 @@ pub(super) fn json(run: &OpenRun, status: &str) -> Value {
     })
 }
 
-fn node(run: &OpenRun, instance: &Instance) -> Value {
-    let mut object = json!({ "status": instance.state.word() });
+fn node(run: &OpenRun, id: InstanceId) -> Value {
+    let instance = run.state.instance(id);
+    let mut object = json!({ "status": run.state.word(id) });
     if let Some(output) = instance.output.and_then(|output| run.output(output.seq)) {
         object["output"] = output;
     }
-    if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) = (&instance.state, &instance.error) {
+    if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) =
+        (&instance.state, &instance.error)
+    {
         object["error"] = json!({ "kind": error.kind, "message": error.message, "help": error.help, "attempt": instance.attempt });
     }
     if let Some(reason) = &instance.reason {
@@ -57,7 +59,10 @@ fn error(run: &OpenRun) -> Value {
         return json!({ "node": node, "message": message, "help": help });
     }
     if let Some((node, by, reason)) = run.state.rejection() {
-        let who = by.as_ref().map_or_else(|| "nobody answered in time".to_owned(), |by| format!("rejected by {by}"));
+        let who = by.as_ref().map_or_else(
+            || "nobody answered in time".to_owned(),
+            |by| format!("rejected by {by}"),
+        );
         return json!({ "node": node, "message": who, "reason": reason });
     }
     Value::Null
@@ -78,9 +83,16 @@ pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
         "paused" => {
             for gate in run.state.waiting() {
                 let instance = run.state.instance(gate);
-                let deadline = instance.request.as_ref().and_then(|request| request.deadline);
-                let until = deadline.map_or_else(String::new, |deadline| format!(" until {deadline}"));
-                output.say(&format!("paused: `{}` waits for approval{until}", instance.path));
+                let deadline = instance
+                    .request
+                    .as_ref()
+                    .and_then(|request| request.deadline);
+                let until =
+                    deadline.map_or_else(String::new, |deadline| format!(" until {deadline}"));
+                output.say(&format!(
+                    "paused: `{}` waits for approval{until}",
+                    instance.path
+                ));
             }
             let one = run.state.waiting().count() == 1;
             let gate = if one { "" } else { " NODE" };
@@ -93,39 +105,65 @@ pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
             }
         }
         "succeeded" => {
-            let files: usize = run.state.walk(&run.compiled.plan).iter().map(|id| run.state.instance(*id).files.len()).sum();
-            let published = if files == 0 { String::new() } else { format!("; {files} files are in the workspace") };
+            let files: usize = run
+                .state
+                .walk(&run.compiled.plan)
+                .iter()
+                .map(|id| run.state.instance(*id).files.len())
+                .sum();
+            let published = if files == 0 {
+                String::new()
+            } else {
+                format!("; {files} files are in the workspace")
+            };
             output.say(&format!("succeeded: run {id}{published}"));
             if let Some(bundle) = bundle(run) {
                 output.say(&format!("  evidence {bundle}"));
             }
         }
         "failed" => {
-            let (node, message, help) = run.state.failure().cloned().unwrap_or((None, String::new(), None));
+            let (node, message, help) =
+                run.state
+                    .failure()
+                    .cloned()
+                    .unwrap_or((None, String::new(), None));
             let node = node.map_or_else(String::new, |node| format!("`{node}`: "));
             output.say(&format!("failed: {node}{message}"));
             if let Some(help) = help {
                 output.say(&format!("help: {help}"));
             }
-            output.say(&format!("  resume   {}", output.next(&format!("resume {id}"))));
+            output.say(&format!(
+                "  resume   {}",
+                output.next(&format!("resume {id}"))
+            ));
         }
         "rejected" => {
-            let (node, by, reason) = run.state.rejection().cloned().unwrap_or_else(|| (crate::id::NodePath::from(""), None, String::new()));
+            let (node, by, reason) = run
+                .state
+                .rejection()
+                .cloned()
+                .unwrap_or_else(|| (crate::id::NodePath::from(""), None, String::new()));
             let by = by.map_or_else(String::new, |by| format!(" by {by}"));
             output.say(&format!("rejected{by} at `{node}`: {reason}"));
         }
         "cancelled" => output.say(&format!("cancelled: run {id}")),
         _ => {
             output.say(&format!("interrupted: run {id} can be resumed"));
-            output.say(&format!("  resume   {}", output.next(&format!("resume {id}"))));
+            output.say(&format!(
+                "  resume   {}",
+                output.next(&format!("resume {id}"))
+            ));
         }
     }
 }
 
 /// Where the evidence of a run is, once it is sealed.
 pub(super) fn bundle(run: &OpenRun) -> Option<String> {
-    run.events.iter().rev().find_map(|event| match &event.payload {
-        crate::run::Payload::RunSealed(data) => Some(data.bundle.clone()),
-        _ => None,
-    })
+    run.events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.payload {
+            crate::run::Payload::RunSealed(data) => Some(data.bundle.clone()),
+            _ => None,
+        })
 }

@@ -8,7 +8,10 @@ use super::exit::Exit;
 /// Turns true at the first signal. Needs a runtime.
 pub(super) fn stop() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return receiver;
     };
     tokio::spawn(async move {
@@ -28,7 +31,11 @@ pub(super) fn stop() -> watch::Receiver<bool> {
     receiver
 }
 
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "the user asked twice; the journal is safe at any moment")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the user asked twice; the journal is safe at any moment"
+)]
 fn leave() -> ! {
     std::process::exit(i32::from(Exit::INTERRUPTED.code()))
 }

@@ -3,7 +3,10 @@
 use crate::engine::Who;
 
 /// Reads an environment variable.
-#[expect(clippy::disallowed_methods, reason = "this is the one home of the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one home of the environment"
+)]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -22,6 +25,9 @@ pub(super) fn who() -> Who {
             })
         })
         .unwrap_or_else(|| format!("uid:{uid}"));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     Who { user, host }
 }

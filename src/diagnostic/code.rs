@@ -122,7 +122,12 @@ mod tests {
         for code in Code::ALL {
             let slug = code.slug();
             assert!(seen.insert(slug), "{slug} twice");
-            assert!(slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, ':' | '-')), "{slug}");
+            assert!(
+                slug.chars().all(|c| c.is_ascii_lowercase()
+                    || c.is_ascii_digit()
+                    || matches!(c, ':' | '-')),
+                "{slug}"
+            );
             assert_eq!(slug.matches("::").count(), 1, "{slug}");
         }
     }

@@ -58,15 +58,27 @@ impl Diagnostic {
             code,
             severity: Severity::Error,
             message: message.into(),
-            primary: Label { source: Arc::clone(source), span, text: String::new() },
+            primary: Label {
+                source: Arc::clone(source),
+                span,
+                text: String::new(),
+            },
             secondary: Vec::new(),
             help: Vec::new(),
         }
     }
 
     /// A warning at a place.
-    pub fn warning(code: Code, message: impl Into<String>, source: &Arc<Source>, span: Span) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, message, source, span) }
+    pub fn warning(
+        code: Code,
+        message: impl Into<String>,
+        source: &Arc<Source>,
+        span: Span,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message, source, span)
+        }
     }
 
     /// The same, with a text at the primary mark.
@@ -79,7 +91,11 @@ impl Diagnostic {
     /// The same, with another marked place.
     #[must_use]
     pub fn also(mut self, source: &Arc<Source>, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { source: Arc::clone(source), span, text: text.into() });
+        self.secondary.push(Label {
+            source: Arc::clone(source),
+            span,
+            text: text.into(),
+        });
         self
     }
 
@@ -92,7 +108,11 @@ impl Diagnostic {
 
     /// The same, with "did you mean" when one of the candidates is near.
     #[must_use]
-    pub fn did_you_mean<'a>(self, wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn did_you_mean<'a>(
+        self,
+        wrong: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         match nearest(wrong, candidates) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
             None => self,
@@ -118,7 +138,9 @@ impl Diagnostics {
     /// Whether anything forbids a run.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.0
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Whether there is nothing at all.
@@ -128,10 +150,12 @@ impl Diagnostics {
     }
 
     /// All of them, by file and position.
+    #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by(|a, b| {
-            (&a.primary.source.path, a.primary.span.start).cmp(&(&b.primary.source.path, b.primary.span.start))
+            (&a.primary.source.path, a.primary.span.start)
+                .cmp(&(&b.primary.source.path, b.primary.span.start))
         });
         all
     }

@@ -16,7 +16,10 @@ impl Span {
     /// The span of these bytes.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end: end.max(start) }
+        Self {
+            start,
+            end: end.max(start),
+        }
     }
 
     /// As a range for slicing.
@@ -48,19 +51,28 @@ pub struct Source {
 impl Source {
     /// A source of this path and text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into(), line_starts: OnceLock::new() }
+        Self {
+            path: path.into(),
+            text: text.into(),
+            line_starts: OnceLock::new(),
+        }
     }
 
     /// Where a byte offset stands. Offsets past the end stand at the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let starts = self.line_starts.get_or_init(|| {
-            std::iter::once(0).chain(self.text.match_indices('\n').map(|(index, _)| index + 1)).collect()
+            std::iter::once(0)
+                .chain(self.text.match_indices('\n').map(|(index, _)| index + 1))
+                .collect()
         });
         let offset = self.floor(offset);
         let line = starts.partition_point(|&start| start <= offset);
         let start = starts[line - 1];
-        Position { line, column: self.text[start..offset].chars().count() + 1 }
+        Position {
+            line,
+            column: self.text[start..offset].chars().count() + 1,
+        }
     }
 
     /// The text under a span; spans that do not fit are cut to what is there.
@@ -86,7 +98,11 @@ mod tests {
         let source = Source::new("x", "aé\nb");
         assert_eq!(source.position(0), Position { line: 1, column: 1 });
         assert_eq!(source.position(3), Position { line: 1, column: 3 });
-        assert_eq!(source.position(2), Position { line: 1, column: 2 }, "inside é");
+        assert_eq!(
+            source.position(2),
+            Position { line: 1, column: 2 },
+            "inside é"
+        );
         assert_eq!(source.position(4), Position { line: 2, column: 1 });
         assert_eq!(source.position(99), Position { line: 2, column: 2 });
     }

@@ -14,7 +14,11 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .into_iter()
         .filter(|candidate| *candidate != wrong)
         .map(|candidate| {
-            let distance = if fold(candidate) == folded { 0 } else { strsim::osa_distance(wrong, candidate) };
+            let distance = if fold(candidate) == folded {
+                0
+            } else {
+                strsim::osa_distance(wrong, candidate)
+            };
             (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)
@@ -23,13 +27,20 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
 }
 
 fn fold(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Writes names as "`a`, `b` or `c`", at most twelve of them.
 pub fn or_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
-    let shown = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let shown = names
+        .iter()
+        .take(12)
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>();
     if names.len() > shown.len() {
         return format!("{}, … ({} in all)", shown.join(", "), names.len());
     }
@@ -52,7 +63,10 @@ mod tests {
         assert_eq!(nearest("zzz", names), None);
         assert_eq!(nearest("B", ["A", "C"]), None);
         assert_eq!(nearest("a", ["A"]), Some("A"));
-        assert_eq!(nearest("cloud_architect", ["CloudArchitect"]), Some("CloudArchitect"));
+        assert_eq!(
+            nearest("cloud_architect", ["CloudArchitect"]),
+            Some("CloudArchitect")
+        );
     }
 
     #[test]

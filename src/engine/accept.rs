@@ -31,31 +31,59 @@ impl Driver {
         let (now, _) = self.engine.compile(&found)?;
         let before = &self.compiled.snapshot;
         // The same files under another working directory are the same files.
-        let same = now.snapshot.skills == before.skills && now.snapshot.flows.values().eq(before.flows.values());
+        let same = now.snapshot.skills == before.skills
+            && now.snapshot.flows.values().eq(before.flows.values());
         Ok((!same).then_some(now))
     }
 
     /// Which results an adoption would void, and why, in file order.
     #[must_use]
     pub fn stale(&self, edited: &Compiled) -> Vec<Stale> {
-        Judge { old: &self.plan, new: &edited.plan, state: &self.state }.judge().1
+        Judge {
+            old: &self.plan,
+            new: &edited.plan,
+            state: &self.state,
+        }
+        .judge()
+        .1
     }
 
     /// Adopts edited files: what they leave as it was is kept, everything else is history.
     ///
     /// # Errors
     /// I/O; a run that has ended well has nothing to adopt.
-    pub async fn adopt(&mut self, edited: Compiled, observer: &mut dyn Observer) -> Result<Vec<Stale>, Error> {
-        let (kept, stale) = Judge { old: &self.plan, new: &edited.plan, state: &self.state }.judge();
+    pub async fn adopt(
+        &mut self,
+        edited: Compiled,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Stale>, Error> {
+        let (kept, stale) = Judge {
+            old: &self.plan,
+            new: &edited.plan,
+            state: &self.state,
+        }
+        .judge();
         edited.snapshot.save(&self.dir)?;
-        let payload = Payload::from(FlowChanged { snapshot: edited.digest, kept, stale: stale.clone(), by: self.engine.who.user.clone() });
+        let payload = Payload::from(FlowChanged {
+            snapshot: edited.digest,
+            kept,
+            stale: stale.clone(),
+            by: self.engine.who.user.clone(),
+        });
         let data = super::driver::raw(&payload)?;
         let ts = self.engine.now();
         let round = self.state.round();
-        let seq = self.journal.append(payload.word(), ts, round, &data, true)?;
+        let seq = self
+            .journal
+            .append(payload.word(), ts, round, &data, true)?;
         self.journal.sync().await?;
-        let event = Event { seq, ts, round, payload };
-        let open = self.engine.replay(&self.dir, read(&self.dir.journal())?)?;
+        let event = Event {
+            seq,
+            ts,
+            round,
+            payload,
+        };
+        let open = self.engine.replay(&self.dir, &read(&self.dir.journal())?)?;
         self.compiled = open.compiled;
         self.plan = Arc::clone(&self.compiled.plan);
         self.state = open.state;
@@ -75,13 +103,28 @@ impl Judge<'_> {
     fn judge(&self) -> (Vec<u64>, Vec<Stale>) {
         let mut kept = BTreeSet::new();
         let mut stale = Vec::new();
-        let ids: Vec<InstanceId> = (0..self.old.root().nodes.len() as u32).map(InstanceId).collect();
-        self.scope(self.old.root(), self.new.root(), &ids, &mut kept, &mut stale);
+        let ids: Vec<InstanceId> = (0..self.old.root().nodes.len())
+            .map(InstanceId::of)
+            .collect();
+        self.scope(
+            self.old.root(),
+            self.new.root(),
+            &ids,
+            &mut kept,
+            &mut stale,
+        );
         (kept.into_iter().collect(), stale)
     }
 
     /// Walks a scope in the order of the new file. A node stays when it and all before it do.
-    fn scope(&self, old: &Scope, new: &Scope, ids: &[InstanceId], kept: &mut BTreeSet<u64>, stale: &mut Vec<Stale>) {
+    fn scope(
+        &self,
+        old: &Scope,
+        new: &Scope,
+        ids: &[InstanceId],
+        kept: &mut BTreeSet<u64>,
+        stale: &mut Vec<Stale>,
+    ) {
         let order = petgraph::algo::toposort(&new.graph, None).unwrap_or_default();
         let mut changed: BTreeSet<&str> = BTreeSet::new();
         for index in order {
@@ -91,7 +134,10 @@ impl Judge<'_> {
                 continue;
             };
             let id = ids[old_id.index()];
-            let before = new.before[new.graph[index].index()].iter().map(|before| new.node(*before).name.as_str()).find(|name| changed.contains(name));
+            let before = new.before[new.graph[index].index()]
+                .iter()
+                .map(|before| new.node(*before).name.as_str())
+                .find(|name| changed.contains(name));
             let why = match before {
                 Some(name) => Some(format!("`{name}` before it changes")),
                 None => difference(self.old, old.node(old_id), self.new, node),
@@ -101,14 +147,24 @@ impl Judge<'_> {
                 Some(why) => {
                     changed.insert(node.name.as_str());
                     if self.state.instance(id).state != NodeState::Pending {
-                        stale.push(Stale { node: self.state.instance(id).path.clone(), why });
+                        stale.push(Stale {
+                            node: self.state.instance(id).path.clone(),
+                            why,
+                        });
                     }
                 }
             }
         }
     }
 
-    fn keep(&self, id: InstanceId, old: &PlanNode, new: &PlanNode, kept: &mut BTreeSet<u64>, stale: &mut Vec<Stale>) {
+    fn keep(
+        &self,
+        id: InstanceId,
+        old: &PlanNode,
+        new: &PlanNode,
+        kept: &mut BTreeSet<u64>,
+        stale: &mut Vec<Stale>,
+    ) {
         let instance = self.state.instance(id);
         if let Some(request) = &instance.request {
             kept.insert(request.seq);
@@ -120,7 +176,13 @@ impl Judge<'_> {
         if let (Step::Flow(old_scope), Step::Flow(new_scope)) = (&old.step, &new.step) {
             let children: Vec<InstanceId> = self.state.children(self.old, id).collect();
             if !children.is_empty() {
-                self.scope(self.old.scope(*old_scope), self.new.scope(*new_scope), &children, kept, stale);
+                self.scope(
+                    self.old.scope(*old_scope),
+                    self.new.scope(*new_scope),
+                    &children,
+                    kept,
+                    stale,
+                );
             }
         }
     }
@@ -129,7 +191,11 @@ impl Judge<'_> {
 /// In what two versions of a node differ, as far as its result goes.
 fn difference(old_plan: &Plan, old: &PlanNode, new_plan: &Plan, new: &PlanNode) -> Option<String> {
     if old.kind() != new.kind() {
-        return Some(format!("it runs `{}` instead of `{}`", new.kind(), old.kind()));
+        return Some(format!(
+            "it runs `{}` instead of `{}`",
+            new.kind(),
+            old.kind()
+        ));
     }
     if old.digest() != new.digest() {
         return Some("what it runs was edited".to_owned());
@@ -145,8 +211,16 @@ fn difference(old_plan: &Plan, old: &PlanNode, new_plan: &Plan, new: &PlanNode) 
     }
     let conditions = |node: &PlanNode| {
         let foreach = node.foreach.as_ref().map(crate::expr::Binding::identity);
-        let activate = node.activate.as_ref().map(|activate| (activate.when.identity(), activate.is.clone()));
-        (node.when.as_ref().map(crate::expr::Template::identity), foreach, activate, node.gate.clone())
+        let activate = node
+            .activate
+            .as_ref()
+            .map(|activate| (activate.when.identity(), activate.is.clone()));
+        (
+            node.when.as_ref().map(crate::expr::Template::identity),
+            foreach,
+            activate,
+            node.gate.clone(),
+        )
     };
     if conditions(old) != conditions(new) {
         return Some("its condition, `foreach` or gate was edited".to_owned());

@@ -39,8 +39,18 @@ pub(super) struct Success {
 
 /// What an attempt runs.
 pub(super) enum Work {
-    Tool { tool: Box<ToolInfo>, inputs: Object, approval: Option<Value>, key: String, host: Box<NodeHost>, schemas: Arc<OutputSchemas> },
-    Process { spec: Box<ProcessSpec>, output: ProcessOutput },
+    Tool {
+        tool: Box<ToolInfo>,
+        inputs: Object,
+        approval: Option<Value>,
+        key: String,
+        host: Box<NodeHost>,
+        schemas: Arc<OutputSchemas>,
+    },
+    Process {
+        spec: Box<ProcessSpec>,
+        output: ProcessOutput,
+    },
 }
 
 /// Runs an attempt to its end.
@@ -57,49 +67,91 @@ pub(super) async fn run(
         Work::Process { spec, output } => match run_process(&spec, cancel).await {
             Ok(finished) => {
                 let stopped = finished.cancelled;
-                (read_process(&spec, finished, output, timeout).and_then(finish_value), stopped)
+                (
+                    read_process(&spec, finished, output, timeout).and_then(finish_value),
+                    stopped,
+                )
             }
             Err(error) => (Err(cannot_start(&spec, &error)), false),
         },
-        Work::Tool { tool, inputs, approval, key, host, schemas } => {
+        Work::Tool {
+            tool,
+            inputs,
+            approval,
+            key,
+            host,
+            schemas,
+        } => {
             let stop = cancel.clone();
             let task = tokio::task::spawn_blocking(move || {
-                let call = Call { inputs: &inputs, approval: approval.as_ref(), idempotency_key: &key };
+                let call = Call {
+                    inputs: &inputs,
+                    approval: approval.as_ref(),
+                    idempotency_key: &key,
+                };
                 let outcome = host.registry.call(&tool.name, &call, host.as_ref())?;
                 if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
-                    return Err(Failure::new(format!("`{port}` of its output breaks its contract: {violation}"))
-                        .help("this is a mistake in the tool, not in the flow"));
+                    return Err(Failure::new(format!(
+                        "`{port}` of its output breaks its contract: {violation}"
+                    ))
+                    .help("this is a mistake in the tool, not in the flow"));
                 }
                 stage(outcome, &blobs, &workspace)
             });
             let joined = match timeout {
                 Some(limit) => match tokio::time::timeout(limit, task).await {
                     Ok(joined) => joined,
-                    Err(_) => return Report { id, attempt, result: Err(timed_out(limit)), stopped: false },
+                    Err(_) => {
+                        return Report {
+                            id,
+                            attempt,
+                            result: Err(timed_out(limit)),
+                            stopped: false,
+                        };
+                    }
                 },
                 None => task.await,
             };
-            let result = joined.unwrap_or_else(|error| Err(Failure::new(format!("the tool panicked: {error}")).help("please report this, with the run's folder")));
+            let result = joined.unwrap_or_else(|error| {
+                Err(Failure::new(format!("the tool panicked: {error}"))
+                    .help("please report this, with the run's folder"))
+            });
             let stopping = *stop.borrow();
             let stopped = stopping && result.is_err();
             (result, stopped)
         }
     };
-    Report { id, attempt, result, stopped }
+    Report {
+        id,
+        attempt,
+        result,
+        stopped,
+    }
 }
 
 fn timed_out(limit: Duration) -> Failure {
     Failure {
         kind: FailureKind::Timeout,
-        message: format!("it took longer than its timeout of {}", crate::flow::show_duration(limit)),
+        message: format!(
+            "it took longer than its timeout of {}",
+            crate::flow::show_duration(limit)
+        ),
         help: Some("give the node a longer `timeout`, or a `retry`".to_owned()),
     }
 }
 
 fn finish_value(output: Value) -> Result<Success, Failure> {
-    let raw = serde_json::value::to_raw_value(&output).map_err(|error| Failure::new(error.to_string()))?;
+    let raw = serde_json::value::to_raw_value(&output)
+        .map_err(|error| Failure::new(error.to_string()))?;
     let digest = Digest::of_json(&output);
-    Ok(Success { output: Arc::new(output), raw, digest, files: Arc::new([]), evidence: Arc::new([]), subject: None })
+    Ok(Success {
+        output: Arc::new(output),
+        raw,
+        digest,
+        files: Arc::new([]),
+        evidence: Arc::new([]),
+        subject: None,
+    })
 }
 
 /// Keeps an outcome's files; what cannot be published later is refused now.
@@ -107,33 +159,59 @@ fn stage(outcome: Outcome, blobs: &Blobs, workspace: &std::path::Path) -> Result
     let keep = |files: Vec<File>, for_workspace: bool| -> Result<Arc<[StagedFile]>, Failure> {
         let mut staged = Vec::with_capacity(files.len());
         for file in files {
-            check_target(&file.path, for_workspace).map_err(|reason| Failure::new(format!("`{}` cannot be written: {reason}", file.path)))?;
+            check_target(&file.path, for_workspace).map_err(|reason| {
+                Failure::new(format!("`{}` cannot be written: {reason}", file.path))
+            })?;
             let base = if for_workspace {
-                base_digest(workspace, &file.path).map_err(|reason| Failure::new(format!("`{}` cannot be written: {reason}", file.path)))?
+                base_digest(workspace, &file.path).map_err(|reason| {
+                    Failure::new(format!("`{}` cannot be written: {reason}", file.path))
+                })?
             } else {
                 None
             };
-            let sha256 = blobs.put(&file.content).map_err(|error| Failure::new(error.to_string()))?;
-            staged.push(StagedFile { path: file.path, sha256, bytes: file.content.len() as u64, base });
+            let sha256 = blobs
+                .put(&file.content)
+                .map_err(|error| Failure::new(error.to_string()))?;
+            staged.push(StagedFile {
+                path: file.path,
+                sha256,
+                bytes: file.content.len() as u64,
+                base,
+            });
         }
         Ok(staged.into())
     };
     let files = keep(outcome.files, true)?;
     let evidence = keep(outcome.evidence, false)?;
-    Ok(Success { files, evidence, subject: outcome.subject, ..finish_value(outcome.output)? })
+    Ok(Success {
+        files,
+        evidence,
+        subject: outcome.subject,
+        ..finish_value(outcome.output)?
+    })
 }
 
 fn cannot_start(spec: &ProcessSpec, error: &std::io::Error) -> Failure {
     let program = spec.argv.first().cloned().unwrap_or_default();
     let failure = Failure::new(format!("cannot start `{program}`: {error}"));
     match error.kind() {
-        std::io::ErrorKind::NotFound if !spec.cwd.is_dir() => failure.help(format!("there is no folder `{}`; see `cwd`", spec.cwd.display())),
-        std::io::ErrorKind::NotFound => failure.help("is it installed and on the PATH? no shell looks for it"),
+        std::io::ErrorKind::NotFound if !spec.cwd.is_dir() => failure.help(format!(
+            "there is no folder `{}`; see `cwd`",
+            spec.cwd.display()
+        )),
+        std::io::ErrorKind::NotFound => {
+            failure.help("is it installed and on the PATH? no shell looks for it")
+        }
         _ => failure,
     }
 }
 
-fn read_process(spec: &ProcessSpec, finished: Finished, output: ProcessOutput, timeout: Option<Duration>) -> Result<Value, Failure> {
+fn read_process(
+    spec: &ProcessSpec,
+    finished: Finished,
+    output: ProcessOutput,
+    timeout: Option<Duration>,
+) -> Result<Value, Failure> {
     let program = spec.argv.first().cloned().unwrap_or_default();
     if finished.cancelled {
         return Err(Failure::new("it was stopped"));
@@ -142,31 +220,56 @@ fn read_process(spec: &ProcessSpec, finished: Finished, output: ProcessOutput, t
         return Err(timed_out(timeout.unwrap_or_default()));
     }
     let tail = last_lines(&finished.stderr, 5);
-    let tail = if tail.is_empty() { String::new() } else { format!("\n{tail}") };
+    let tail = if tail.is_empty() {
+        String::new()
+    } else {
+        format!("\n{tail}")
+    };
     match (finished.exit_code, finished.signal) {
         (Some(0), _) => {}
         (Some(code), _) => {
-            return Err(Failure::new(format!("`{program}` exited with code {code}{tail}")).help("`flowctl logs RUN NODE` shows all that it printed"));
+            return Err(
+                Failure::new(format!("`{program}` exited with code {code}{tail}"))
+                    .help("`flowctl logs RUN NODE` shows all that it printed"),
+            );
         }
         (None, signal) => {
-            let signal = signal.map_or_else(|| "a signal".to_owned(), |signal| format!("signal {signal}"));
-            return Err(Failure::new(format!("`{program}` was ended by {signal}{tail}")));
+            let signal = signal.map_or_else(
+                || "a signal".to_owned(),
+                |signal| format!("signal {signal}"),
+            );
+            return Err(Failure::new(format!(
+                "`{program}` was ended by {signal}{tail}"
+            )));
         }
     }
     if finished.truncated {
-        return Err(Failure::new(format!("`{program}` printed more than {} MiB, which is more than an output may hold", crate::tool::MAX_CAPTURE >> 20))
-            .help("let it write a file, and print the file's name"));
+        return Err(Failure::new(format!(
+            "`{program}` printed more than {} MiB, which is more than an output may hold",
+            crate::tool::MAX_CAPTURE >> 20
+        ))
+        .help("let it write a file, and print the file's name"));
     }
     match output {
         ProcessOutput::Text => {
-            let stdout = String::from_utf8(finished.stdout)
-                .map_err(|_| Failure::new(format!("what `{program}` printed is not UTF-8")).help("let it write a file, or print base64"))?;
+            let stdout = String::from_utf8(finished.stdout).map_err(|_| {
+                Failure::new(format!("what `{program}` printed is not UTF-8"))
+                    .help("let it write a file, or print base64")
+            })?;
             Ok(json!({ "stdout": stdout, "exit_code": 0 }))
         }
         ProcessOutput::Json => serde_json::from_slice(&finished.stdout).map_err(|error| {
-            let shown: String = String::from_utf8_lossy(&finished.stdout).chars().take(120).collect();
-            Failure::new(format!("what `{program}` printed is not JSON: {error}; it begins with `{}`", shown.escape_debug()))
-                .help("print one JSON document to standard output, and everything else to standard error")
+            let shown: String = String::from_utf8_lossy(&finished.stdout)
+                .chars()
+                .take(120)
+                .collect();
+            Failure::new(format!(
+                "what `{program}` printed is not JSON: {error}; it begins with `{}`",
+                shown.escape_debug()
+            ))
+            .help(
+                "print one JSON document to standard output, and everything else to standard error",
+            )
         }),
     }
 }
@@ -174,5 +277,9 @@ fn read_process(spec: &ProcessSpec, finished: Finished, output: ProcessOutput, t
 fn last_lines(bytes: &[u8], count: usize) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(count)..].iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    lines[lines.len().saturating_sub(count)..]
+        .iter()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

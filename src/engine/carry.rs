@@ -15,9 +15,10 @@ use crate::expr::{Binding, EvalError, Secrets, Use};
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure, FailureKind};
 use crate::run::{
-    Action, ApprovalExpired, ApprovalRequested, ConditionEvaluated, FailureRecord, ForeachExpanded, InstanceId, NodeBypassed,
-    NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, PublishStarted, RunCancelled, RunFailed, RunPaused, RunRejected,
-    RunSealed, RunSucceeded, StagedFile, SubflowStarted,
+    Action, ApprovalExpired, ApprovalRequested, ConditionEvaluated, FailureRecord, ForeachExpanded,
+    InstanceId, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded,
+    PublishStarted, RunCancelled, RunFailed, RunPaused, RunRejected, RunSealed, RunSucceeded,
+    StagedFile, SubflowStarted,
 };
 use crate::tool::{LogFile, ProcessSpec};
 use crate::value::{Digest, Object, Value, to_text};
@@ -26,7 +27,11 @@ use crate::value::{Digest, Object, Value, to_text};
 const MAX_ITEMS: usize = 100_000;
 
 impl Driver {
-    pub(super) async fn carry_out(&mut self, action: Action, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) async fn carry_out(
+        &mut self,
+        action: Action,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         match action {
             Action::Bypass(id, reason) => {
                 let node = self.state.instance(id).path.clone();
@@ -47,7 +52,10 @@ impl Driver {
             Action::Complete(id) => self.complete(id, observer)?,
             Action::Fail { node, cause } => {
                 let inside = self.state.instance(cause);
-                let message = inside.error.as_ref().map_or_else(String::new, |error| format!(": {}", error.message));
+                let message = inside
+                    .error
+                    .as_ref()
+                    .map_or_else(String::new, |error| format!(": {}", error.message));
                 let failure = Failure {
                     kind: FailureKind::Error,
                     message: format!("`{}` failed{message}", inside.path),
@@ -60,12 +68,27 @@ impl Driver {
             Action::FinishFailed(id) => {
                 let instance = self.state.instance(id);
                 let (node, error) = (instance.path.clone(), instance.error.clone());
-                let message = error.as_ref().map_or_else(|| "it failed".to_owned(), |error| error.message.clone());
+                let message = error
+                    .as_ref()
+                    .map_or_else(|| "it failed".to_owned(), |error| error.message.clone());
                 let help = error.and_then(|error| error.help);
-                self.emit(RunFailed { node: Some(node), message, help }, true, observer)?;
+                self.emit(
+                    RunFailed {
+                        node: Some(node),
+                        message,
+                        help,
+                    },
+                    true,
+                    observer,
+                )?;
             }
             Action::FinishRejected(node) => {
-                let (by, reason) = self.state.rejection().map_or((None, String::new()), |(_, by, reason)| (by.clone(), reason.clone()));
+                let (by, reason) = self
+                    .state
+                    .rejection()
+                    .map_or((None, String::new()), |(_, by, reason)| {
+                        (by.clone(), reason.clone())
+                    });
                 self.emit(RunRejected { node, by, reason }, true, observer)?;
             }
             Action::FinishCancelled => {
@@ -124,11 +147,21 @@ impl Driver {
 
     /// Resolves a node's inputs. Required ports that are null because their node has no output
     /// were dealt with before; optional ones are left out.
-    fn inputs(&self, id: InstanceId, secrets: Secrets, skip_approval: bool) -> Result<Object, Failure> {
+    fn inputs(
+        &self,
+        id: InstanceId,
+        secrets: Secrets,
+        skip_approval: bool,
+    ) -> Result<Object, Failure> {
         let node = self.state.node(&self.plan, id);
         let scope = self.scope(Some(At::Node(id)), self.approval(id), secrets);
+        let all_items = node.foreach.is_some() && self.state.instance(id).item.is_none();
         let mut inputs = Object::new();
         for wire in &node.inputs {
+            // A `foreach` itself has no item: such inputs are its items' own.
+            if all_items && wire.binding.uses().iter().any(Use::is_item) {
+                continue;
+            }
             if skip_approval && wire.binding.uses().iter().any(Use::is_approval) {
                 continue;
             }
@@ -137,13 +170,18 @@ impl Driver {
                 .eval(&scope)
                 .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
             // A closed tool's optional input that comes from a node without output is left out.
-            let from_nothing = value.is_null() && !wire.required && wire.binding.uses().iter().any(|used| used.node().is_some());
+            let from_nothing = value.is_null()
+                && !wire.required
+                && wire.binding.uses().iter().any(|used| used.node().is_some());
             if from_nothing && !is_open(node) {
                 continue;
             }
             if let Some(violation) = wire.schema.check(&value).into_iter().next() {
-                return Err(Failure::new(format!("its input `{}` does not fit: {violation}", wire.port))
-                    .help("`flowctl show RUN NODE` shows what the node before gave"));
+                return Err(Failure::new(format!(
+                    "its input `{}` does not fit: {violation}",
+                    wire.port
+                ))
+                .help("`flowctl show RUN NODE` shows what the node before gave"));
             }
             inputs.insert(wire.port.clone(), value);
         }
@@ -154,10 +192,17 @@ impl Driver {
     pub(super) fn fingerprint(&self, id: InstanceId) -> Result<Digest, Failure> {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Name, false)?;
+        // A `foreach` itself is also a function of what its items are functions of.
+        let items: Vec<_> = self
+            .state
+            .items(id)
+            .map(|item| self.state.instance(item).fingerprint)
+            .collect();
         Ok(Digest::of_json(&json!({
             "tool": node.kind(),
             "content": node.digest().to_string(),
             "inputs": inputs,
+            "items": items,
             "approval": self.approval(id),
         })))
     }
@@ -173,7 +218,9 @@ impl Driver {
         };
         let node = self.state.node(&self.plan, id);
         let gate = node.gate.clone().unwrap_or_default();
-        let deadline = gate.timeout.and_then(|timeout| self.engine.now().checked_add(timeout).ok());
+        let deadline = gate
+            .timeout
+            .and_then(|timeout| self.engine.now().checked_add(timeout).ok());
         let path = self.state.instance(id).path.clone();
         let digest = Digest::of_json(&json!({
             "flow": self.compiled.digest.to_string(),
@@ -182,7 +229,14 @@ impl Driver {
             "inputs": inputs,
             "files": files,
         }));
-        let request = ApprovalRequested { node: path, digest, deadline, on_timeout: gate.on_timeout, inputs: Value::Object(inputs), files };
+        let request = ApprovalRequested {
+            node: path,
+            digest,
+            deadline,
+            on_timeout: gate.on_timeout,
+            inputs: Value::Object(inputs),
+            files,
+        };
         self.emit(request, true, observer)?;
         Ok(())
     }
@@ -190,11 +244,13 @@ impl Driver {
     /// The files of the nodes before one, with what is in the workspace in their place now.
     fn staged_before(&self, id: InstanceId) -> Result<Vec<StagedFile>, Failure> {
         let before = self.state.ancestors(&self.plan, id);
-        let found = manifest(&self.plan, &self.state, before.into_iter()).map_err(|conflict| Failure::new(conflict.message).help(conflict.help))?;
+        let found = manifest(&self.plan, &self.state, before.into_iter())
+            .map_err(|conflict| Failure::new(conflict.message).help(conflict.help))?;
         found
             .into_iter()
             .map(|(path, (file, _))| {
-                let base = base_digest(self.engine.layout.workspace(), &path).map_err(|reason| Failure::new(format!("`{path}` cannot be read: {reason}")))?;
+                let base = base_digest(self.engine.layout.workspace(), &path)
+                    .map_err(|reason| Failure::new(format!("`{path}` cannot be read: {reason}")))?;
                 Ok(StagedFile { base, ..file })
             })
             .collect()
@@ -202,11 +258,23 @@ impl Driver {
 
     fn expire(&mut self, id: InstanceId, observer: &mut dyn Observer) -> Result<(), Error> {
         let instance = self.state.instance(id);
-        let Some((deadline, on_timeout)) = instance.request.as_ref().and_then(|request| Some((request.deadline?, request.on_timeout))) else {
+        let Some((deadline, on_timeout)) = instance
+            .request
+            .as_ref()
+            .and_then(|request| Some((request.deadline?, request.on_timeout)))
+        else {
             return Ok(());
         };
         let node = instance.path.clone();
-        self.emit(ApprovalExpired { node, deadline, on_timeout }, true, observer)?;
+        self.emit(
+            ApprovalExpired {
+                node,
+                deadline,
+                on_timeout,
+            },
+            true,
+            observer,
+        )?;
         Ok(())
     }
 
@@ -215,8 +283,14 @@ impl Driver {
         let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
         let items = match node.foreach.as_ref().map(|foreach| foreach.eval(&scope)) {
             Some(Ok(Value::Array(items))) if items.len() <= MAX_ITEMS => Ok(items),
-            Some(Ok(Value::Array(items))) => Err(format!("`foreach` has {} items; at most {MAX_ITEMS} are run", items.len())),
-            Some(Ok(other)) => Err(format!("`foreach` needs a list, and this is {}", crate::value::type_name(&other))),
+            Some(Ok(Value::Array(items))) => Err(format!(
+                "`foreach` has {} items; at most {MAX_ITEMS} are run",
+                items.len()
+            )),
+            Some(Ok(other)) => Err(format!(
+                "`foreach` needs a list, and this is {}",
+                crate::value::type_name(&other)
+            )),
             Some(Err(error)) => Err(error.to_string()),
             None => Ok(Vec::new()),
         };
@@ -235,7 +309,9 @@ impl Driver {
     }
 
     fn enter(&mut self, id: InstanceId, observer: &mut dyn Observer) -> Result<(), Error> {
-        let Step::Flow(scope) = self.state.node(&self.plan, id).step else { return Ok(()) };
+        let Step::Flow(scope) = self.state.node(&self.plan, id).step else {
+            return Ok(());
+        };
         let mut inputs = match self.inputs(id, Secrets::Name, false) {
             Ok(inputs) => inputs,
             Err(failure) => return self.node_failed(id, &failure, observer),
@@ -247,34 +323,57 @@ impl Driver {
         }
         let attempt = self.state.instance(id).attempt + 1;
         let node = self.state.instance(id).path.clone();
-        self.emit(SubflowStarted { node, attempt, inputs }, false, observer)?;
+        let value = Value::Object(inputs.clone());
+        let size = 64 * inputs.len();
+        let event = SubflowStarted {
+            node,
+            attempt,
+            inputs,
+        };
+        let seq = self.emit(event, false, observer)?;
+        // Nodes inside read the inputs before the record need be on disk.
+        self.values.borrow_mut().insert(seq, Arc::new(value), size);
         Ok(())
     }
 
     fn start_attempt(&mut self, id: InstanceId, observer: &mut dyn Observer) -> Result<(), Error> {
         let attempt = self.state.instance(id).attempt + 1;
         let path = self.state.instance(id).path.clone();
-        let key = Digest::of_parts([self.dir.id.as_str().as_bytes(), path.as_str().as_bytes(), &self.state.round().to_be_bytes()]).hex();
+        let key = Digest::of_parts([
+            self.dir.id.as_str().as_bytes(),
+            path.as_str().as_bytes(),
+            &self.state.round().to_be_bytes(),
+        ])
+        .hex();
         // Written, not awaited: a start that is lost is a start that is made again.
-        self.emit(NodeStarted { node: path, attempt, key: key.clone() }, false, observer)?;
+        self.emit(
+            NodeStarted {
+                node: path,
+                attempt,
+                key: key.clone(),
+            },
+            false,
+            observer,
+        )?;
         let work = match self.work(id, key) {
             Ok(work) => work,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
         let timeout = self.state.node(&self.plan, id).timeout;
-        let work = match work {
-            Work::Process { mut spec, output } => {
-                spec.timeout = timeout;
-                Work::Process { spec, output }
-            }
-            tool => tool,
-        };
         self.in_flight.insert(id);
-        let task = run(id, attempt, work, timeout, Arc::clone(&self.blobs), self.engine.layout.workspace().to_owned(), self.cancel.1.clone());
+        let task = run(
+            id,
+            attempt,
+            work,
+            timeout,
+            Arc::clone(&self.blobs),
+            self.engine.layout.workspace().to_owned(),
+            self.cancel.1.clone(),
+        );
         let reports = self.reports.0.clone();
         tokio::spawn(async move {
             // Nobody listens when the driver has stopped, and nothing is lost then.
-            _ = reports.send(task.await);
+            reports.send(task.await).ok();
         });
         Ok(())
     }
@@ -286,13 +385,18 @@ impl Driver {
         let log = Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
             Step::Tool(tool) => {
-                let staged = if tool.effect == Effect::Effectful { self.staged_before(id)? } else { Vec::new() };
+                let staged = if tool.effect == Effect::Effectful {
+                    self.staged_before(id)?
+                } else {
+                    Vec::new()
+                };
                 let host = NodeHost::new(
                     Arc::clone(&self.compiled.registry),
                     Arc::clone(&self.blobs),
                     staged,
                     self.dir.path.join("scratch"),
                     self.engine.clock,
+                    self.engine.variable,
                     tokio::runtime::Handle::current(),
                     self.cancel.1.clone(),
                     log,
@@ -309,9 +413,16 @@ impl Driver {
             Step::Process(process) => {
                 let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);
                 let text = |binding: &Binding, what: &str| {
-                    binding.eval(&scope).map(|value| to_text(&value)).map_err(|error| Failure::new(format!("its {what}: {error}")))
+                    binding
+                        .eval(&scope)
+                        .map(|value| to_text(&value))
+                        .map_err(|error| Failure::new(format!("its {what}: {error}")))
                 };
-                let argv: Vec<String> = process.command.iter().map(|word| text(word, "command")).collect::<Result<_, _>>()?;
+                let argv: Vec<String> = process
+                    .command
+                    .iter()
+                    .map(|word| text(word, "command"))
+                    .collect::<Result<_, _>>()?;
                 if argv.iter().any(|word| word.contains('\0')) {
                     return Err(Failure::new("its command holds a NUL byte"));
                 }
@@ -319,8 +430,15 @@ impl Driver {
                 let cwd = match &process.cwd {
                     Some(cwd) => {
                         let cwd = text(cwd, "`cwd`")?;
-                        if std::path::Path::new(&cwd).components().any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)) {
-                            return Err(Failure::new(format!("its `cwd`, `{cwd}`, leads out of the workspace")));
+                        if std::path::Path::new(&cwd).components().any(|part| {
+                            !matches!(
+                                part,
+                                std::path::Component::Normal(_) | std::path::Component::CurDir
+                            )
+                        }) {
+                            return Err(Failure::new(format!(
+                                "its `cwd`, `{cwd}`, leads out of the workspace"
+                            )));
                         }
                         workspace.join(cwd)
                     }
@@ -334,16 +452,31 @@ impl Driver {
                 for (name, value) in &process.env {
                     env.push((name.clone(), text(value, "`env`")?));
                 }
-                let stdin = serde_json::to_vec(&inputs).map_err(|error| Failure::new(error.to_string()))?;
-                let spec = ProcessSpec { argv, cwd, env, stdin, timeout: None, log };
-                Ok(Work::Process { spec: Box::new(spec), output: process.output })
+                let stdin =
+                    serde_json::to_vec(&inputs).map_err(|error| Failure::new(error.to_string()))?;
+                let spec = ProcessSpec {
+                    argv,
+                    cwd,
+                    env,
+                    stdin,
+                    timeout: node.timeout,
+                    log,
+                };
+                Ok(Work::Process {
+                    spec: Box::new(spec),
+                    output: process.output,
+                })
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }
     }
 
     /// An attempt came back.
-    pub(super) fn report(&mut self, report: Report, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) fn report(
+        &mut self,
+        report: Report,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         self.in_flight.remove(&report.id);
         let id = report.id;
         if !self.expects(id, report.attempt) {
@@ -380,9 +513,16 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn node_failed(&mut self, id: InstanceId, failure: &Failure, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) fn node_failed(
+        &mut self,
+        id: InstanceId,
+        failure: &Failure,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let timed_out = failure.kind == FailureKind::Timeout;
-        let retry_at = self.state.retry_at(&self.plan, id, timed_out, self.engine.now());
+        let retry_at = self
+            .state
+            .retry_at(&self.plan, id, timed_out, self.engine.now());
         let event = NodeFailed {
             node: self.state.instance(id).path.clone(),
             attempt: self.state.instance(id).attempt,
@@ -430,17 +570,25 @@ impl Driver {
         let instance = self.state.instance(id);
         if node.foreach.is_some() && instance.item.is_none() {
             let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
-            let items = self.state.items(id).map(|item| match self.state.instance(item).output {
-                Some(output) => scope.value(output.seq),
-                None => Ok(Value::Null),
-            });
+            let items = self
+                .state
+                .items(id)
+                .map(|item| match self.state.instance(item).output {
+                    Some(output) => scope.value(output.seq),
+                    None => Ok(Value::Null),
+                });
             return items.collect::<Result<Vec<_>, _>>().map(Value::Array);
         }
         match &node.step {
             Step::Flow(sub) => {
                 let scope = self.scope(Some(At::Inside(id)), None, Secrets::Name);
-                let outputs: Result<Object, EvalError> =
-                    self.plan.scope(*sub).outputs.iter().map(|(name, output)| Ok((name.clone(), output.eval(&scope)?))).collect();
+                let outputs: Result<Object, EvalError> = self
+                    .plan
+                    .scope(*sub)
+                    .outputs
+                    .iter()
+                    .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+                    .collect();
                 outputs.map(Value::Object)
             }
             _ => Ok(self.approval(id).unwrap_or(Value::Null)),
@@ -448,7 +596,11 @@ impl Driver {
     }
 
     async fn pause(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
-        let waiting = self.state.waiting().map(|id| self.state.instance(id).path.clone()).collect();
+        let waiting = self
+            .state
+            .waiting()
+            .map(|id| self.state.instance(id).path.clone())
+            .collect();
         self.emit(RunPaused { waiting }, true, observer)?;
         self.journal.sync().await?;
         self.project()
@@ -457,24 +609,45 @@ impl Driver {
     /// Writes what is new in the journal to the node logs.
     fn project(&self) -> Result<(), Error> {
         let records = crate::store::read(&self.dir.journal())?.records;
-        crate::evidence::project(&self.engine.layout, &self.dir.id, &records, &|path| self.is_evidence(path), &self.blobs)?;
+        crate::evidence::project(
+            &self.engine.layout,
+            &self.dir.id,
+            &records,
+            &|path| self.is_evidence(path),
+            &self.blobs,
+        )?;
         Ok(())
     }
 
     fn is_evidence(&self, path: &crate::id::NodePath) -> bool {
-        self.state.find(path).is_some_and(|id| self.state.node(&self.plan, id).evidence)
+        self.state
+            .find(path)
+            .is_some_and(|id| self.state.node(&self.plan, id).evidence)
     }
 
     async fn publish(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let scope = self.scope(None, None, Secrets::Name);
-        let outputs: Result<Object, EvalError> =
-            self.plan.root().outputs.iter().map(|(name, output)| Ok((name.clone(), output.eval(&scope)?))).collect();
+        let outputs: Result<Object, EvalError> = self
+            .plan
+            .root()
+            .outputs
+            .iter()
+            .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+            .collect();
         drop(scope);
-        let failed = |message: String, help: Option<String>| RunFailed { node: None, message, help };
+        let failed = |message: String, help: Option<String>| RunFailed {
+            node: None,
+            message,
+            help,
+        };
         let outputs = match outputs {
             Ok(outputs) => outputs,
             Err(error) => {
-                self.emit(failed(format!("the flow's outputs have no value: {error}"), None), true, observer)?;
+                self.emit(
+                    failed(format!("the flow's outputs have no value: {error}"), None),
+                    true,
+                    observer,
+                )?;
                 return Ok(());
             }
         };
@@ -482,7 +655,11 @@ impl Driver {
         let (files, not_reviewed) = match manifest(&self.plan, &self.state, all.iter().copied()) {
             Ok(found) => self.reviewed(found.into_values().map(|(file, _)| file).collect()),
             Err(conflict) => {
-                self.emit(failed(conflict.message, Some(conflict.help)), true, observer)?;
+                self.emit(
+                    failed(conflict.message, Some(conflict.help)),
+                    true,
+                    observer,
+                )?;
                 return Ok(());
             }
         };
@@ -490,13 +667,24 @@ impl Driver {
         self.journal.sync().await?;
         let mut result = publish::check(&workspace, &files, &self.blobs);
         if result.is_ok() && !files.is_empty() {
-            self.emit(PublishStarted { files: files.clone(), not_reviewed }, true, observer)?;
+            self.emit(
+                PublishStarted {
+                    files: files.clone(),
+                    not_reviewed,
+                },
+                true,
+                observer,
+            )?;
             self.journal.sync().await?;
             result = publish::write(&workspace, &files, &self.blobs);
         }
         match result {
             Ok(()) => self.emit(RunSucceeded { outputs }, true, observer)?,
-            Err(conflict) => self.emit(failed(conflict.message, Some(conflict.help)), true, observer)?,
+            Err(conflict) => self.emit(
+                failed(conflict.message, Some(conflict.help)),
+                true,
+                observer,
+            )?,
         };
         self.journal.sync().await?;
         Ok(())
@@ -505,20 +693,31 @@ impl Driver {
     /// Gives every file the base that an approver saw, and names those that none saw.
     fn reviewed(&self, files: Vec<StagedFile>) -> (Vec<StagedFile>, Vec<String>) {
         let mut not_reviewed = Vec::new();
-        let approved: Vec<_> = self.state.walk(&self.plan).into_iter().map(|id| self.state.instance(id)).filter(|instance| instance.approved()).collect();
+        let approved: Vec<_> = self
+            .state
+            .walk(&self.plan)
+            .into_iter()
+            .map(|id| self.state.instance(id))
+            .filter(|instance| instance.approved())
+            .collect();
         let files = files
             .into_iter()
             .map(|file| {
-                let seen = approved.iter().filter_map(|instance| {
+                let mut seen = approved.iter().filter_map(|instance| {
                     let request = instance.request.as_ref()?;
-                    request.files.iter().find(|shown| shown.path == file.path && shown.sha256 == file.sha256)
+                    request
+                        .files
+                        .iter()
+                        .find(|shown| shown.path == file.path && shown.sha256 == file.sha256)
                 });
-                match seen.last() {
-                    Some(shown) => StagedFile { base: shown.base, ..file },
-                    None => {
-                        not_reviewed.push(file.path.clone());
-                        file
+                if let Some(shown) = seen.next_back() {
+                    StagedFile {
+                        base: shown.base,
+                        ..file
                     }
+                } else {
+                    not_reviewed.push(file.path.clone());
+                    file
                 }
             })
             .collect();
@@ -528,10 +727,26 @@ impl Driver {
     async fn seal(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         self.journal.sync().await?;
         self.project()?;
-        let subject = self.state.subject().map_or_else(|| crate::slug::Slug::of(&self.started.flow).to_string(), str::to_owned);
+        let subject = self.state.subject().map_or_else(
+            || crate::slug::Slug::of(&self.started.flow).to_string(),
+            str::to_owned,
+        );
         let graph = self.plan.show(crate::plan::Format::Mermaid);
-        let sealed = crate::evidence::seal(&self.engine.layout, &self.dir, &subject, &graph, &self.blobs)?;
-        self.emit(RunSealed { bundle: sealed.path, manifest: sealed.manifest }, true, observer)?;
+        let sealed = crate::evidence::seal(
+            &self.engine.layout,
+            &self.dir,
+            &subject,
+            &graph,
+            &self.blobs,
+        )?;
+        self.emit(
+            RunSealed {
+                bundle: sealed.path,
+                manifest: sealed.manifest,
+            },
+            true,
+            observer,
+        )?;
         self.journal.sync().await?;
         Ok(())
     }

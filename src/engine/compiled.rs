@@ -28,7 +28,13 @@ pub(super) struct OutputSchemas(Mutex<HashMap<(String, String), Arc<Schema>>>);
 impl Compiled {
     pub(super) fn new(plan: Plan, registry: crate::tool::Registry, snapshot: Snapshot) -> Self {
         let (_, digest) = snapshot.encode();
-        Self { plan: Arc::new(plan), registry: Arc::new(registry), snapshot, digest, outputs: Arc::default() }
+        Self {
+            plan: Arc::new(plan),
+            registry: Arc::new(registry),
+            snapshot,
+            digest,
+            outputs: Arc::default(),
+        }
     }
 
     pub(super) fn output_schemas(&self) -> Arc<OutputSchemas> {
@@ -43,20 +49,30 @@ impl OutputSchemas {
             let Some(value) = output.get(&port.name) else {
                 if port.required {
                     let message = "it is missing from the output".to_owned();
-                    return Some((port.name.clone(), Violation { path: Vec::new(), message }));
+                    return Some((
+                        port.name.clone(),
+                        Violation {
+                            path: Vec::new(),
+                            message,
+                        },
+                    ));
                 }
                 continue;
             };
             let key = (tool.name.to_string(), port.name.clone());
             let cached = self.0.lock().expect("no holder panics").get(&key).cloned();
-            let schema = match cached {
-                Some(schema) => schema,
-                None => {
-                    let Ok(schema) = Schema::compile(&port.schema) else { continue };
-                    let schema = Arc::new(schema);
-                    self.0.lock().expect("no holder panics").insert(key, Arc::clone(&schema));
-                    schema
-                }
+            let schema = if let Some(schema) = cached {
+                schema
+            } else {
+                let Ok(schema) = Schema::compile(&port.schema) else {
+                    continue;
+                };
+                let schema = Arc::new(schema);
+                self.0
+                    .lock()
+                    .expect("no holder panics")
+                    .insert(key, Arc::clone(&schema));
+                schema
             };
             if let Some(violation) = schema.check(value).into_iter().next() {
                 return Some((port.name.clone(), violation));

@@ -26,7 +26,7 @@ use crate::value::{Object, Value};
 /// How often the inbox is looked at; there is no portable way to be told.
 const INBOX_POLL: Duration = Duration::from_millis(200);
 /// Sleeps no longer than this, so that a clock that jumps is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// What a driver may use.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,10 @@ pub struct Driver {
     pub(super) blobs: Arc<Blobs>,
     pub(super) values: RefCell<Values>,
     pub(super) inbox: Inbox,
-    pub(super) reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
+    pub(super) reports: (
+        mpsc::UnboundedSender<Report>,
+        mpsc::UnboundedReceiver<Report>,
+    ),
     pub(super) cancel: (watch::Sender<bool>, watch::Receiver<bool>),
     /// Attempts that were begun and have not reported.
     pub(super) in_flight: BTreeSet<InstanceId>,
@@ -86,7 +89,12 @@ impl Engine {
     ///
     /// # Errors
     /// Wrong inputs; an id that is taken; I/O.
-    pub fn start(&self, compiled: Compiled, given: &Object, id: Option<RunId>) -> Result<Driver, Error> {
+    pub fn start(
+        &self,
+        compiled: Compiled,
+        given: &Object,
+        id: Option<RunId>,
+    ) -> Result<Driver, Error> {
         let inputs = resolve_inputs(&compiled.plan, given).map_err(Error::Invalid)?;
         let env = self.record_env(&compiled.plan).map_err(Error::Invalid)?;
         let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
@@ -107,10 +115,27 @@ impl Engine {
         let payload = Payload::from(started.clone());
         let data = raw(&payload)?;
         let ts = self.now();
-        let journal = Journal::create(&dir.journal(), dir.id.as_str(), payload.word(), ts, &data, &blobs)?;
+        let journal = Journal::create(
+            &dir.journal(),
+            dir.id.as_str(),
+            payload.word(),
+            ts,
+            &data,
+            &blobs,
+        )?;
         let mut state = RunState::new(&compiled.plan);
-        state.apply(&compiled.plan, &Event { seq: 1, ts, round: 1, payload })?;
-        Ok(Driver::new(self, dir, compiled, state, started, journal, blobs, lock))
+        state.apply(
+            &compiled.plan,
+            &Event {
+                seq: 1,
+                ts,
+                round: 1,
+                payload,
+            },
+        )?;
+        Ok(Driver::new(
+            self, dir, compiled, state, started, journal, blobs, lock,
+        ))
     }
 
     /// Takes up a run that is there already.
@@ -121,8 +146,17 @@ impl Engine {
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let (journal, recovered) = Journal::open(&dir.journal(), &blobs)?;
-        let open = self.replay(dir, recovered)?;
-        let mut driver = Driver::new(self, dir.clone(), open.compiled, open.state, open.started, journal, blobs, lock);
+        let open = self.replay(dir, &recovered)?;
+        let mut driver = Driver::new(
+            self,
+            dir.clone(),
+            open.compiled,
+            open.state,
+            open.started,
+            journal,
+            blobs,
+            lock,
+        );
         driver.torn = open.torn;
         Ok(driver)
     }
@@ -143,15 +177,27 @@ impl Engine {
                         continue;
                     }
                     match (self.variable)(&name) {
-                        Some(value) => _ = env.insert(name, Value::String(value)),
+                        Some(value) => {
+                            env.insert(name, Value::String(value));
+                        }
                         None => problems.push(
-                            Diagnostic::error(Code::NotAvailable, format!("the environment variable `{name}` is not set"), &scope.source, span)
-                                .help(format!("set it: `export {name}=…`")),
+                            Diagnostic::error(
+                                Code::NotAvailable,
+                                format!("the environment variable `{name}` is not set"),
+                                &scope.source,
+                                span,
+                            )
+                            .help(format!("set it: `export {name}=…`")),
                         ),
                     }
                 }
             };
-            for (binding, span) in scope.nodes.iter().flat_map(bindings).chain(scope.outputs.iter().map(|(_, output)| (output, crate::diagnostic::Span::default()))) {
+            for (binding, span) in scope.nodes.iter().flat_map(bindings).chain(
+                scope
+                    .outputs
+                    .iter()
+                    .map(|(_, output)| (output, crate::diagnostic::Span::default())),
+            ) {
                 let place = binding.uses().iter().find(|used| matches!(used, Use::Reference(reference) if matches!(reference.head, Head::Env(_)))).map_or(span, Use::span);
                 look(binding.env_names(), place);
             }
@@ -161,14 +207,23 @@ impl Engine {
                 }
             }
         }
-        if problems.has_errors() { Err(problems) } else { Ok(env) }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok(env)
+        }
     }
 }
 
 /// Every binding of a node, with the node's place.
 fn bindings(node: &PlanNode) -> impl Iterator<Item = (&Binding, crate::diagnostic::Span)> {
     let process: Vec<&Binding> = match &node.step {
-        Step::Process(process) => process.command.iter().chain(&process.cwd).chain(process.env.values()).collect(),
+        Step::Process(process) => process
+            .command
+            .iter()
+            .chain(&process.cwd)
+            .chain(process.env.values())
+            .collect(),
         _ => Vec::new(),
     };
     node.inputs
@@ -188,39 +243,66 @@ fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
     for (name, input) in &scope.inputs {
         let value = match given.get(name) {
             Some(value) => value.clone(),
-            None => match &input.default {
-                Some(default) => default.clone(),
-                None => {
-                    let what = if input.description.is_empty() { input.expects() } else { input.description.clone() };
+            None => {
+                if let Some(default) = &input.default {
+                    default.clone()
+                } else {
+                    let what = if input.description.is_empty() {
+                        input.expects()
+                    } else {
+                        input.description.clone()
+                    };
                     problems.push(
-                        Diagnostic::error(Code::MissingInput, format!("the input `{name}` is missing"), &scope.source, input.key_span)
-                            .label(what.trim_end_matches('.').to_owned())
-                            .help(format!("give it with `-i {name}=…` ({})", input.expects())),
+                        Diagnostic::error(
+                            Code::MissingInput,
+                            format!("the input `{name}` is missing"),
+                            &scope.source,
+                            input.key_span,
+                        )
+                        .label(what.trim_end_matches('.').to_owned())
+                        .help(format!("give it with `-i {name}=…` ({})", input.expects())),
                     );
                     continue;
                 }
-            },
+            }
         };
         for violation in input.compiled.check(&value) {
             problems.push(
-                Diagnostic::error(Code::BadInput, format!("`{name}` cannot be {}", short(&value)), &scope.source, input.key_span)
-                    .label(violation.to_string())
-                    .help(format!("give {}", input.expects())),
+                Diagnostic::error(
+                    Code::BadInput,
+                    format!("`{name}` cannot be {}", short(&value)),
+                    &scope.source,
+                    input.key_span,
+                )
+                .label(violation.to_string())
+                .help(format!("give {}", input.expects())),
             );
         }
         inputs.insert(name.clone(), value);
     }
-    for name in given.keys().filter(|name| !scope.inputs.contains_key(*name)) {
+    for name in given
+        .keys()
+        .filter(|name| !scope.inputs.contains_key(*name))
+    {
         let names = || scope.inputs.keys().map(String::as_str);
-        let mut diagnostic =
-            Diagnostic::error(Code::UndeclaredInput, format!("the flow has no input `{name}`"), &scope.source, crate::diagnostic::Span::default())
-                .did_you_mean(name, names());
+        let mut diagnostic = Diagnostic::error(
+            Code::UndeclaredInput,
+            format!("the flow has no input `{name}`"),
+            &scope.source,
+            crate::diagnostic::Span::default(),
+        )
+        .did_you_mean(name, names());
         if diagnostic.help.is_empty() {
-            diagnostic = diagnostic.help(format!("it takes {}", crate::diagnostic::or_list(names())));
+            diagnostic =
+                diagnostic.help(format!("it takes {}", crate::diagnostic::or_list(names())));
         }
         problems.push(diagnostic);
     }
-    if problems.has_errors() { Err(problems) } else { Ok(inputs) }
+    if problems.has_errors() {
+        Err(problems)
+    } else {
+        Ok(inputs)
+    }
 }
 
 fn short(value: &Value) -> String {
@@ -232,12 +314,28 @@ fn short(value: &Value) -> String {
 }
 
 pub(super) fn raw(payload: &Payload) -> Result<Box<serde_json::value::RawValue>, Error> {
-    payload.to_raw().map_err(|error| Error::Record { seq: 0, event: payload.word().to_owned(), message: error.to_string() })
+    payload.to_raw().map_err(|error| Error::Record {
+        seq: 0,
+        event: payload.word().to_owned(),
+        message: error.to_string(),
+    })
 }
 
 impl Driver {
-    #[expect(clippy::too_many_arguments, reason = "the two ways to get a driver name every part")]
-    fn new(engine: &Engine, dir: RunDir, compiled: Compiled, mut state: RunState, started: RunStarted, journal: Journal, blobs: Arc<Blobs>, lock: RunLock) -> Self {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the two ways to get a driver name every part"
+    )]
+    fn new(
+        engine: &Engine,
+        dir: RunDir,
+        compiled: Compiled,
+        mut state: RunState,
+        started: RunStarted,
+        journal: Journal,
+        blobs: Arc<Blobs>,
+        lock: RunLock,
+    ) -> Self {
         let plan = Arc::clone(&compiled.plan);
         state.set_durable(&plan, journal.durable());
         Self {
@@ -278,13 +376,25 @@ impl Driver {
     }
 
     /// Journals something that happened and folds it in.
-    pub(super) fn emit(&mut self, payload: impl Into<Payload>, sync: bool, observer: &mut dyn Observer) -> Result<u64, Error> {
+    pub(super) fn emit(
+        &mut self,
+        payload: impl Into<Payload>,
+        sync: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<u64, Error> {
         let payload = payload.into();
         let ts = self.engine.now();
         let data = raw(&payload)?;
         let round = self.state.round();
-        let seq = self.journal.append(payload.word(), ts, round, &data, sync)?;
-        let event = Event { seq, ts, round, payload };
+        let seq = self
+            .journal
+            .append(payload.word(), ts, round, &data, sync)?;
+        let event = Event {
+            seq,
+            ts,
+            round,
+            payload,
+        };
         self.state.apply(&self.plan, &event)?;
         observer.event(&self.plan, &self.state, &event);
         Ok(seq)
@@ -294,7 +404,12 @@ impl Driver {
     ///
     /// # Errors
     /// Failures of the engine itself; the run can be resumed after them.
-    pub async fn drive(&mut self, limits: Limits, mut stop: watch::Receiver<bool>, observer: &mut dyn Observer) -> Result<Ended, Error> {
+    pub async fn drive(
+        &mut self,
+        limits: Limits,
+        mut stop: watch::Receiver<bool>,
+        observer: &mut dyn Observer,
+    ) -> Result<Ended, Error> {
         if self.torn > 0 {
             observer.notice(&Notice::TornJournal { bytes: self.torn });
             self.torn = 0;
@@ -312,7 +427,10 @@ impl Driver {
             if self.values.borrow_mut().shrink(self.journal.durable()) {
                 self.journal.request_sync()?;
             }
-            let slots = limits.concurrency.max(1).saturating_sub(self.in_flight.len());
+            let slots = limits
+                .concurrency
+                .max(1)
+                .saturating_sub(self.in_flight.len());
             let next = self.state.next(&self.plan, self.engine.now(), slots);
             let mut acted = false;
             for action in next.actions {
@@ -331,7 +449,10 @@ impl Driver {
                 self.journal.sync().await?;
                 return Ok(ended);
             }
-            let sleep = next.wake_at.map_or(INBOX_POLL, |at| until(self.engine.now(), at)).min(INBOX_POLL);
+            let sleep = next
+                .wake_at
+                .map_or(INBOX_POLL, |at| until(self.engine.now(), at))
+                .min(INBOX_POLL);
             tokio::select! {
                 biased;
                 Some(report) = self.reports.1.recv() => self.report(report, observer)?,
@@ -364,7 +485,13 @@ impl Driver {
     fn take_up_again(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let left = self.state.running().next().is_some() || self.state.publishing().is_some();
         if left || self.state.status() == Status::Failed && self.state.sealed() {
-            self.emit(RunResumed { by: self.engine.who.user.clone() }, true, observer)?;
+            self.emit(
+                RunResumed {
+                    by: self.engine.who.user.clone(),
+                },
+                true,
+                observer,
+            )?;
         }
         Ok(())
     }
@@ -373,7 +500,9 @@ impl Driver {
     /// `resume` makes them again.
     async fn interrupted(&mut self, observer: &mut dyn Observer) -> Result<Ended, Error> {
         if !self.in_flight.is_empty() {
-            observer.notice(&Notice::Stopping { running: self.in_flight.len() });
+            observer.notice(&Notice::Stopping {
+                running: self.in_flight.len(),
+            });
         }
         self.cancel.0.send_replace(true);
         let deadline = tokio::time::sleep(Duration::from_secs(12));
@@ -400,7 +529,10 @@ impl Driver {
     ///
     /// # Errors
     /// I/O.
-    pub async fn fold_inbox(&mut self, observer: &mut dyn Observer) -> Result<Vec<(String, Verdict)>, Error> {
+    pub async fn fold_inbox(
+        &mut self,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<(String, Verdict)>, Error> {
         let mut verdicts = Vec::new();
         let requests = self.inbox.list::<Request>()?;
         if requests.is_empty() {
@@ -419,7 +551,11 @@ impl Driver {
                 let mut verdict = Verdict::Accepted;
                 let events = judge(&self.plan, &self.state, &request, self.engine.now());
                 if events.is_empty() {
-                    let why = if self.state.status().ended() { self.state.status().word() } else { "being cancelled already" };
+                    let why = if self.state.status().ended() {
+                        self.state.status().word()
+                    } else {
+                        "being cancelled already"
+                    };
                     verdict = Verdict::Refused(format!("the run is {why}"));
                 }
                 for payload in events {
@@ -446,5 +582,7 @@ impl Driver {
 }
 
 fn until(now: Timestamp, at: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
+    Duration::try_from(at.duration_since(now))
+        .unwrap_or(Duration::ZERO)
+        .min(LONGEST_SLEEP)
 }

@@ -50,7 +50,11 @@ impl Engine {
     /// A registry over the workspace and the binary.
     #[must_use]
     pub fn live_registry(&self) -> Registry {
-        Registry::new(Library::live(self.layout.workspace()), self.personas.clone(), self.contracts)
+        Registry::new(
+            Library::live(self.layout.workspace()),
+            self.personas.clone(),
+            self.contracts,
+        )
     }
 
     /// Compiles a flow file as it is now; warnings come with the result.
@@ -76,16 +80,34 @@ impl Engine {
     /// A snapshot that is gone, damaged or of another version.
     pub fn compile_kept(&self, run: &RunDir, digest: Digest) -> Result<Compiled, Error> {
         let snapshot = Snapshot::load(run, digest)?;
-        let flows = snapshot.flows.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect();
+        let flows = snapshot
+            .flows
+            .iter()
+            .map(|(path, text)| (path.clone(), text.clone().into_bytes()))
+            .collect();
         let skills = snapshot
             .skills
             .iter()
             .map(|(name, skill)| {
-                let files = skill.files.iter().map(|(path, content)| (path.clone(), content.bytes())).collect();
-                (name.clone(), crate::tool::FoundSkill { origin: skill.origin.clone(), files })
+                let files = skill
+                    .files
+                    .iter()
+                    .map(|(path, content)| (path.clone(), content.bytes()))
+                    .collect();
+                (
+                    name.clone(),
+                    crate::tool::FoundSkill {
+                        origin: skill.origin.clone(),
+                        files,
+                    },
+                )
             })
             .collect();
-        let registry = Registry::new(Library::kept(flows, skills), self.personas.clone(), self.contracts);
+        let registry = Registry::new(
+            Library::kept(flows, skills),
+            self.personas.clone(),
+            self.contracts,
+        );
         let mut problems = Diagnostics::default();
         let plan = compile_with(&registry, &snapshot.root, &mut problems);
         match plan {
@@ -108,8 +130,13 @@ fn compile_with(registry: &Registry, path: &str, problems: &mut Diagnostics) -> 
             let source = Arc::new(crate::diagnostic::Source::new(path, ""));
             let code = crate::diagnostic::Code::FileUnreadable;
             problems.push(
-                crate::diagnostic::Diagnostic::error(code, format!("cannot read the flow: {message}"), &source, crate::diagnostic::Span::default())
-                    .help("`flowctl init` writes the example flow `flows/infra-product.yaml`"),
+                crate::diagnostic::Diagnostic::error(
+                    code,
+                    format!("cannot read the flow: {message}"),
+                    &source,
+                    crate::diagnostic::Span::default(),
+                )
+                .help("`flowctl init` writes the example flow `flows/infra-product.yaml`"),
             );
             return None;
         }
@@ -119,13 +146,30 @@ fn compile_with(registry: &Registry, path: &str, problems: &mut Diagnostics) -> 
 
 fn snapshot_of(root: &str, library: &Library) -> Snapshot {
     let (flows, skills) = library.given();
-    let flows = flows.into_iter().map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned())).collect();
+    let flows = flows
+        .into_iter()
+        .map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned()))
+        .collect();
     let skills = skills
         .into_iter()
         .map(|(name, found)| {
-            let files: BTreeMap<String, Content> = found.files.into_iter().map(|(path, bytes)| (path, Content::new(bytes))).collect();
-            (name, SkillFiles { origin: found.origin, files })
+            let files: BTreeMap<String, Content> = found
+                .files
+                .into_iter()
+                .map(|(path, bytes)| (path, Content::new(bytes)))
+                .collect();
+            (
+                name,
+                SkillFiles {
+                    origin: found.origin,
+                    files,
+                },
+            )
         })
         .collect();
-    Snapshot { root: root.to_owned(), flows, skills }
+    Snapshot {
+        root: root.to_owned(),
+        flows,
+        skills,
+    }
 }

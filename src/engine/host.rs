@@ -22,6 +22,7 @@ pub(super) struct NodeHost {
     /// Where private folders are made.
     pub(super) room: PathBuf,
     pub(super) clock: fn() -> Timestamp,
+    pub(super) variable: fn(&str) -> Option<String>,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) cancel: Cancel,
     pub(super) log: Option<LogFile>,
@@ -35,36 +36,69 @@ struct Folders {
 }
 
 impl NodeHost {
-    #[expect(clippy::too_many_arguments, reason = "one place makes it, and names every part")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place makes it, and names every part"
+    )]
     pub(super) fn new(
         registry: Arc<Registry>,
         blobs: Arc<Blobs>,
         staged: Vec<StagedFile>,
         room: PathBuf,
         clock: fn() -> Timestamp,
+        variable: fn(&str) -> Option<String>,
         runtime: tokio::runtime::Handle,
         cancel: Cancel,
         log: Option<LogFile>,
     ) -> Self {
-        Self { registry, blobs, staged, room, clock, runtime, cancel, log, folders: Mutex::default() }
+        Self {
+            registry,
+            blobs,
+            staged,
+            room,
+            clock,
+            variable,
+            runtime,
+            cancel,
+            log,
+            folders: Mutex::default(),
+        }
     }
 
     fn folder(&self, prefix: &str) -> Result<TempDir, Failure> {
         std::fs::create_dir_all(&self.room)
-            .and_then(|()| tempfile::Builder::new().prefix(prefix).tempdir_in(&self.room))
-            .map_err(|error| Failure::new(format!("cannot make a folder in `{}`: {error}", self.room.display())))
+            .and_then(|()| {
+                tempfile::Builder::new()
+                    .prefix(prefix)
+                    .tempdir_in(&self.room)
+            })
+            .map_err(|error| {
+                Failure::new(format!(
+                    "cannot make a folder in `{}`: {error}",
+                    self.room.display()
+                ))
+            })
     }
 
     fn lay_out(&self, dir: &Path) -> Result<(), Failure> {
         for file in &self.staged {
-            let bytes = self.blobs.get(file.sha256).map_err(|error| Failure::new(error.to_string()))?;
+            let bytes = self
+                .blobs
+                .get(file.sha256)
+                .map_err(|error| Failure::new(error.to_string()))?;
             let path = dir.join(&file.path);
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, bytes)).and_then(|()| {
-                let mut permissions = std::fs::metadata(&path)?.permissions();
-                permissions.set_readonly(true);
-                std::fs::set_permissions(&path, permissions)
-            });
-            written.map_err(|error| Failure::new(format!("cannot lay `{}` out: {error}", path.display())))?;
+            let written = path
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(&path, bytes))
+                .and_then(|()| {
+                    let mut permissions = std::fs::metadata(&path)?.permissions();
+                    permissions.set_readonly(true);
+                    std::fs::set_permissions(&path, permissions)
+                });
+            written.map_err(|error| {
+                Failure::new(format!("cannot lay `{}` out: {error}", path.display()))
+            })?;
         }
         Ok(())
     }
@@ -82,13 +116,22 @@ impl Host for NodeHost {
             self.lay_out(dir.path())?;
             folders.staged = Some(dir);
         }
-        Ok(folders.staged.as_ref().expect("it was just made").path().to_owned())
+        Ok(folders
+            .staged
+            .as_ref()
+            .expect("it was just made")
+            .path()
+            .to_owned())
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {
         let dir = self.folder("scratch-")?;
         let path = dir.path().to_owned();
-        self.folders.lock().expect("no holder panics").scratch.push(dir);
+        self.folders
+            .lock()
+            .expect("no holder panics")
+            .scratch
+            .push(dir);
         Ok(path)
     }
 
@@ -117,8 +160,14 @@ impl Host for NodeHost {
         })
     }
 
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.variable)(name)
+    }
+
     fn now(&self) -> String {
         let now = (self.clock)();
-        Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+        Timestamp::from_second(now.as_second())
+            .unwrap_or(now)
+            .to_string()
     }
 }

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::NodePath;
 use crate::plan::Plan;
-use crate::run::{ApprovalDecided, ApprovalExpired, CancelRequested, DecisionRefused, NodeState, Payload, RunState, Status};
+use crate::run::{
+    ApprovalDecided, ApprovalExpired, CancelRequested, DecisionRefused, NodeState, Payload,
+    RunState, Status,
+};
 
 /// What somebody asks of a run; one file of its inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,29 +51,55 @@ pub enum Verdict {
 }
 
 /// Judges a request: the events that follow from it, in order.
-pub(super) fn judge(plan: &Plan, state: &RunState, request: &Request, now: Timestamp) -> Vec<Payload> {
+pub(super) fn judge(
+    plan: &Plan,
+    state: &RunState,
+    request: &Request,
+    now: Timestamp,
+) -> Vec<Payload> {
     match request {
         Request::Cancel { id, by } => {
             if state.status().ended() || state.cancelling().is_some() {
                 return Vec::new();
             }
-            vec![CancelRequested { id: id.clone(), by: by.clone() }.into()]
+            vec![
+                CancelRequested {
+                    id: id.clone(),
+                    by: by.clone(),
+                }
+                .into(),
+            ]
         }
         Request::Decision { decision } => {
             let mut events: Vec<Payload> = Vec::new();
             match refusal(plan, state, decision, now, &mut events) {
                 None => events.push(decision.clone().into()),
-                Some(reason) => events.push(DecisionRefused { decision: decision.clone(), reason }.into()),
+                Some(reason) => events.push(
+                    DecisionRefused {
+                        decision: decision.clone(),
+                        reason,
+                    }
+                    .into(),
+                ),
             }
             events
         }
     }
 }
 
-fn refusal(plan: &Plan, state: &RunState, decision: &ApprovalDecided, now: Timestamp, events: &mut Vec<Payload>) -> Option<String> {
+fn refusal(
+    plan: &Plan,
+    state: &RunState,
+    decision: &ApprovalDecided,
+    now: Timestamp,
+    events: &mut Vec<Payload>,
+) -> Option<String> {
     let node = &decision.node;
     if state.status().ended() {
-        return Some(format!("the run has ended: it is {}", state.status().word()));
+        return Some(format!(
+            "the run has ended: it is {}",
+            state.status().word()
+        ));
     }
     if state.cancelling().is_some() || state.rejection().is_some() {
         return Some("the run is about to end".to_owned());
@@ -84,16 +113,28 @@ fn refusal(plan: &Plan, state: &RunState, decision: &ApprovalDecided, now: Times
     let instance = state.instance(id);
     let request = match (&instance.state, &instance.request) {
         (NodeState::Waiting, Some(request)) => request,
-        (_, Some(request)) if request.decision.is_some() => return Some(format!("`{node}` has been answered already")),
+        (_, Some(request)) if request.decision.is_some() => {
+            return Some(format!("`{node}` has been answered already"));
+        }
         _ => return Some(format!("`{node}` does not wait for an answer yet")),
     };
     if request.digest != decision.digest {
-        return Some(format!("the decision is about {}, and what waits is {}: look again with `flowctl review`", decision.digest, request.digest));
+        return Some(format!(
+            "the decision is about {}, and what waits is {}: look again with `flowctl review`",
+            decision.digest, request.digest
+        ));
     }
     match request.deadline {
         // The time at which the decision is folded counts too, or a backdated one would slip in.
         Some(deadline) if deadline < decision.at || deadline < now => {
-            events.push(ApprovalExpired { node: node.clone(), deadline, on_timeout: request.on_timeout }.into());
+            events.push(
+                ApprovalExpired {
+                    node: node.clone(),
+                    deadline,
+                    on_timeout: request.on_timeout,
+                }
+                .into(),
+            );
             Some(format!("the time to answer was up at {deadline}"))
         }
         _ => None,

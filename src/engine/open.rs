@@ -32,15 +32,29 @@ impl Engine {
     /// # Errors
     /// A journal or snapshot that is damaged, newer, or gone.
     pub fn read_run(&self, dir: &RunDir) -> Result<OpenRun, Error> {
-        self.replay(dir, read(&dir.journal())?)
+        self.replay(dir, &read(&dir.journal())?)
     }
 
-    pub(super) fn replay(&self, dir: &RunDir, recovered: Recovered) -> Result<OpenRun, Error> {
-        let events: Vec<Event> = recovered.records.iter().map(event_of).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        let Some(Payload::RunStarted(started)) = events.first().map(|event| event.payload.clone()) else {
-            return Err(Error::Record { seq: 1, event: "run_started".to_owned(), message: "the journal does not begin with it".to_owned() });
+    pub(super) fn replay(&self, dir: &RunDir, recovered: &Recovered) -> Result<OpenRun, Error> {
+        let events: Vec<Event> = recovered
+            .records
+            .iter()
+            .map(event_of)
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let Some(Payload::RunStarted(started)) = events.first().map(|event| event.payload.clone())
+        else {
+            return Err(Error::Record {
+                seq: 1,
+                event: "run_started".to_owned(),
+                message: "the journal does not begin with it".to_owned(),
+            });
         };
-        let changed = events.iter().rposition(|event| matches!(event.payload, Payload::FlowChanged(_)));
+        let changed = events
+            .iter()
+            .rposition(|event| matches!(event.payload, Payload::FlowChanged(_)));
         let digest = match changed.map(|at| &events[at].payload) {
             Some(Payload::FlowChanged(changed)) => changed.snapshot,
             _ => started.snapshot,
@@ -48,7 +62,10 @@ impl Engine {
         let compiled = self.compile_kept(dir, digest)?;
         let plan = Arc::clone(&compiled.plan);
         let (mut state, rest) = match changed {
-            Some(at) => (RunState::adopt(&plan, &events[at], &events[..at])?, &events[at + 1..]),
+            Some(at) => (
+                RunState::adopt(&plan, &events[at], &events[..at])?,
+                &events[at + 1..],
+            ),
             None => (RunState::new(&plan), &events[..]),
         };
         for event in rest {
@@ -56,15 +73,32 @@ impl Engine {
             // What is in the file is on disk, as far as a reader can tell.
             state.set_durable(&plan, event.seq);
         }
-        Ok(OpenRun { dir: dir.clone(), compiled, state, started, events, torn: recovered.torn })
+        Ok(OpenRun {
+            dir: dir.clone(),
+            compiled,
+            state,
+            started,
+            events,
+            torn: recovered.torn,
+        })
     }
 }
 
 fn event_of(record: &Record) -> Result<Option<Event>, Error> {
-    let bad = |message: String| Error::Record { seq: record.seq, event: record.event.clone(), message };
-    let payload = Payload::parse(&record.event, &record.data).map_err(|error| bad(error.to_string()))?;
+    let bad = |message: String| Error::Record {
+        seq: record.seq,
+        event: record.event.clone(),
+        message,
+    };
+    let payload =
+        Payload::parse(&record.event, &record.data).map_err(|error| bad(error.to_string()))?;
     // Kinds that a later minor version adds change nothing for an older reader.
-    Ok(payload.map(|payload| Event { seq: record.seq, ts: record.ts, round: record.round, payload }))
+    Ok(payload.map(|payload| Event {
+        seq: record.seq,
+        ts: record.ts,
+        round: record.round,
+        payload,
+    }))
 }
 
 impl OpenRun {
@@ -87,7 +121,10 @@ impl OpenRun {
     /// The event of a record.
     #[must_use]
     pub fn event(&self, seq: u64) -> Option<&Event> {
-        self.events.binary_search_by_key(&seq, |event| event.seq).ok().map(|at| &self.events[at])
+        self.events
+            .binary_search_by_key(&seq, |event| event.seq)
+            .ok()
+            .map(|at| &self.events[at])
     }
 
     /// The output in a `node_succeeded` record.

@@ -23,7 +23,11 @@ pub(super) struct Conflict {
 pub(super) fn check_target(path: &str, for_workspace: bool) -> Result<(), String> {
     crate::tool::check_path(path).map_err(str::to_owned)?;
     let first = path.split('/').next().unwrap_or_default();
-    if for_workspace && RESERVED.iter().any(|reserved| first.eq_ignore_ascii_case(reserved)) {
+    if for_workspace
+        && RESERVED
+            .iter()
+            .any(|reserved| first.eq_ignore_ascii_case(reserved))
+    {
         return Err(format!("`{first}/` is not for published files"));
     }
     Ok(())
@@ -35,7 +39,9 @@ pub(super) fn base_digest(workspace: &Path, path: &str) -> Result<Option<Digest>
     match fs::symlink_metadata(&target) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.to_string()),
-        Ok(found) if found.is_file() => fs::read(&target).map(|bytes| Some(Digest::of(&bytes))).map_err(|error| error.to_string()),
+        Ok(found) if found.is_file() => fs::read(&target)
+            .map(|bytes| Some(Digest::of(&bytes)))
+            .map_err(|error| error.to_string()),
         Ok(found) if found.is_dir() => Err("there is a folder of that name".to_owned()),
         Ok(_) => Err("there is something of that name that is no file".to_owned()),
     }
@@ -43,16 +49,24 @@ pub(super) fn base_digest(workspace: &Path, path: &str) -> Result<Option<Digest>
 
 /// The absolute target of a path; links that lead out of the workspace are refused.
 fn inside(workspace: &Path, path: &str) -> Result<PathBuf, String> {
-    let root = workspace.canonicalize().unwrap_or_else(|_| workspace.to_owned());
+    let root = workspace
+        .canonicalize()
+        .unwrap_or_else(|_| workspace.to_owned());
     let mut at = root.clone();
     let mut parts = Path::new(path).components().peekable();
     while let Some(part) = parts.next() {
-        let Component::Normal(name) = part else { return Err("it is not a relative path".to_owned()) };
+        let Component::Normal(name) = part else {
+            return Err("it is not a relative path".to_owned());
+        };
         at.push(name);
-        if parts.peek().is_some() && fs::symlink_metadata(&at).is_ok_and(|found| found.is_symlink()) {
+        if parts.peek().is_some() && fs::symlink_metadata(&at).is_ok_and(|found| found.is_symlink())
+        {
             let real = at.canonicalize().map_err(|error| error.to_string())?;
             if !real.starts_with(&root) {
-                return Err(format!("`{}` is a link that leads out of the workspace", at.display()));
+                return Err(format!(
+                    "`{}` is a link that leads out of the workspace",
+                    at.display()
+                ));
             }
             at = real;
         }
@@ -87,8 +101,15 @@ pub(super) fn manifest(
                 found.insert(file.path.clone(), (file.clone(), id));
             } else if !state.ancestors(plan, *from).contains(&id) {
                 return Err(Conflict {
-                    message: format!("`{}` and `{}` both made `{}`, with different content", state.instance(*from).path, instance.path, file.path),
-                    help: "let one of them come `after` the other, or give the files different names".to_owned(),
+                    message: format!(
+                        "`{}` and `{}` both made `{}`, with different content",
+                        state.instance(*from).path,
+                        instance.path,
+                        file.path
+                    ),
+                    help:
+                        "let one of them come `after` the other, or give the files different names"
+                            .to_owned(),
                 });
             }
         }
@@ -108,10 +129,19 @@ pub(super) fn check(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
             changed.push(file);
         }
     }
-    let Some(first) = changed.first() else { return Ok(()) };
-    let what = if changed.len() == 1 { String::new() } else { format!(" and {} more", changed.len() - 1) };
+    let Some(first) = changed.first() else {
+        return Ok(());
+    };
+    let what = if changed.len() == 1 {
+        String::new()
+    } else {
+        format!(" and {} more", changed.len() - 1)
+    };
     Err(Conflict {
-        message: format!("`{}`{what} in the workspace is neither what was there when the run looked, nor what the run would write", first.path),
+        message: format!(
+            "`{}`{what} in the workspace is neither what was there when the run looked, nor what the run would write",
+            first.path
+        ),
         help: format!(
             "both versions are kept; the run's is `{}`. Put the file back or take the run's version, then resume; or run the flow anew",
             blobs.path(first.sha256).display()
@@ -130,7 +160,9 @@ pub(super) fn write(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
         if now == Some(file.sha256) {
             continue;
         }
-        let bytes = blobs.get(file.sha256).map_err(|error| failed(error.to_string()))?;
+        let bytes = blobs
+            .get(file.sha256)
+            .map_err(|error| failed(error.to_string()))?;
         let target = inside(workspace, &file.path).map_err(&failed)?;
         replace(&target, &bytes).map_err(|error| failed(error.to_string()))?;
     }
@@ -144,7 +176,15 @@ mod tests {
     #[test]
     fn reserved_and_escaping_targets_are_refused() {
         assert!(check_target("iac/x.tf", true).is_ok());
-        for path in ["artifacts/x", ".git/hooks/x", "../x", "/x", "a/../x", ".GIT/config", ""] {
+        for path in [
+            "artifacts/x",
+            ".git/hooks/x",
+            "../x",
+            "/x",
+            "a/../x",
+            ".GIT/config",
+            "",
+        ] {
             assert!(check_target(path, true).is_err(), "{path}");
         }
     }
@@ -169,7 +209,10 @@ mod tests {
             base: base.map(|base| Digest::of(base.as_bytes())),
         };
         fs::write(dir.path().join("b.txt"), "edited").expect("it is written");
-        let files = [stage("a.txt", "new", None), stage("b.txt", "new", Some("old"))];
+        let files = [
+            stage("a.txt", "new", None),
+            stage("b.txt", "new", Some("old")),
+        ];
         assert!(check(dir.path(), &files, &blobs).is_err());
         assert!(!dir.path().join("a.txt").exists());
         fs::write(dir.path().join("b.txt"), "old").expect("it is written");
@@ -177,6 +220,9 @@ mod tests {
         write(dir.path(), &files, &blobs).expect("it is published");
         // Half of it done, all of it done: publishing again is the same.
         assert_eq!(check(dir.path(), &files, &blobs), Ok(()));
-        assert_eq!(fs::read_to_string(dir.path().join("b.txt")).ok().as_deref(), Some("new"));
+        assert_eq!(
+            fs::read_to_string(dir.path().join("b.txt")).ok().as_deref(),
+            Some("new")
+        );
     }
 }

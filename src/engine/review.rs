@@ -49,18 +49,28 @@ impl Review {
     pub fn of(run: &OpenRun, workspace: &Path) -> Result<Self, Error> {
         let blobs = Blobs::new(run.dir.files());
         let plan = &run.compiled.plan;
-        let staged = manifest(plan, &run.state, run.state.walk(plan).into_iter()).map_err(|conflict| Error::Refused(conflict.message))?;
+        let staged = manifest(plan, &run.state, run.state.walk(plan).into_iter())
+            .map_err(|conflict| Error::Refused(conflict.message))?;
         let mut files = Vec::with_capacity(staged.len());
         for (path, (file, from)) in staged {
-            let now = base_digest(workspace, &path).map_err(|reason| Error::Refused(format!("`{path}` cannot be read: {reason}")))?;
+            let now = base_digest(workspace, &path)
+                .map_err(|reason| Error::Refused(format!("`{path}` cannot be read: {reason}")))?;
             let change = match now {
                 None => Change::Added,
                 Some(digest) if digest == file.sha256 => Change::Unchanged,
                 Some(_) => Change::Modified,
             };
-            let before = now.and_then(|_| std::fs::read(workspace.join(&path)).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+            let before = now
+                .and_then(|_| std::fs::read(workspace.join(&path)).ok())
+                .and_then(|bytes| String::from_utf8(bytes).ok());
             let after = String::from_utf8(blobs.get(file.sha256)?).ok();
-            files.push(ReviewedFile { node: run.state.instance(from).path.to_string(), file, change, before, after });
+            files.push(ReviewedFile {
+                node: run.state.instance(from).path.to_string(),
+                file,
+                change,
+                before,
+                after,
+            });
         }
         Ok(Self { files })
     }

@@ -35,7 +35,11 @@ impl Values {
         while self.bytes > CACHE_BYTES {
             match self.order.front() {
                 Some(seq) if *seq <= durable => {
-                    if let Some((_, size)) = self.order.pop_front().and_then(|seq| self.cache.remove(&seq)) {
+                    if let Some((_, size)) = self
+                        .order
+                        .pop_front()
+                        .and_then(|seq| self.cache.remove(&seq))
+                    {
                         self.bytes -= size;
                     }
                 }
@@ -52,7 +56,9 @@ impl Values {
         }
         let record = journal.load(seq).map_err(|error| error.to_string())?;
         let value = match Payload::parse(&record.event, &record.data) {
-            Ok(Some(Payload::NodeSucceeded(data))) => serde_json::from_str(data.output.get()).map_err(|error| error.to_string())?,
+            Ok(Some(Payload::NodeSucceeded(data))) => {
+                serde_json::from_str(data.output.get()).map_err(|error| error.to_string())?
+            }
             Ok(Some(Payload::ForeachExpanded(data))) => Value::Array(data.items),
             Ok(Some(Payload::SubflowStarted(data))) => Value::Object(data.inputs),
             _ => return Err(format!("record {seq} holds no value")),
@@ -93,7 +99,10 @@ impl RunScope<'_> {
         self.values
             .borrow_mut()
             .load(self.journal, seq)
-            .map_err(|message| EvalError::Missing { head: format!("record {seq}"), message })
+            .map_err(|message| EvalError::Missing {
+                head: format!("record {seq}"),
+                message,
+            })
     }
 
     /// The inputs of the flow that the expression stands in.
@@ -114,24 +123,35 @@ impl RunScope<'_> {
             None => self.state.named(self.plan, None, name),
             Some(At::Node(id)) => self.state.named(self.plan, Some(id), name),
             Some(At::Inside(id)) => {
-                let crate::plan::Step::Flow(scope) = self.state.node(self.plan, id).step else { return None };
+                let crate::plan::Step::Flow(scope) = self.state.node(self.plan, id).step else {
+                    return None;
+                };
                 self.state.child(id, self.plan.scope(scope).find(name)?)
             }
         }
     }
 
     fn item(&self) -> Result<Option<Value>, EvalError> {
-        let Some(At::Node(id)) = self.at else { return Ok(None) };
+        let Some(At::Node(id)) = self.at else {
+            return Ok(None);
+        };
         let instance = self.state.instance(id);
-        let (Some(index), Some(foreach)) = (instance.item, self.state.foreach_of(id)) else { return Ok(None) };
-        let Some(seq) = self.state.instance(foreach).entered else { return Ok(None) };
+        let (Some(index), Some(foreach)) = (instance.item, self.state.foreach_of(id)) else {
+            return Ok(None);
+        };
+        let Some(seq) = self.state.instance(foreach).entered else {
+            return Ok(None);
+        };
         let items = self.load(seq)?;
-        Ok(items.get(index as usize).cloned())
+        Ok(items.get(index).cloned())
     }
 }
 
 fn missing(head: &Head, message: &str) -> EvalError {
-    EvalError::Missing { head: head.to_string(), message: message.to_owned() }
+    EvalError::Missing {
+        head: head.to_string(),
+        message: message.to_owned(),
+    }
 }
 
 impl Scope for RunScope<'_> {
@@ -145,23 +165,39 @@ impl Scope for RunScope<'_> {
                 Cow::Owned(value.ok_or_else(|| missing(head, "the flow has no such input"))?)
             }
             Head::Output(name) => {
-                let id = self.find(name).ok_or_else(|| missing(head, "there is no such node"))?;
+                let id = self
+                    .find(name)
+                    .ok_or_else(|| missing(head, "there is no such node"))?;
                 match self.state.output_of(self.plan, id) {
                     Some(output) => Cow::Owned((*self.load(output.seq)?).clone()),
                     None => Cow::Owned(Value::Null),
                 }
             }
             Head::RunId => Cow::Owned(Value::String(self.run.to_owned())),
-            Head::Item => Cow::Owned(self.item()?.ok_or_else(|| missing(head, "the node has no item"))?),
-            Head::Approval => Cow::Owned(self.approval.clone().ok_or_else(|| missing(head, "the gate is not answered"))?),
+            Head::Item => Cow::Owned(
+                self.item()?
+                    .ok_or_else(|| missing(head, "the node has no item"))?,
+            ),
+            Head::Approval => Cow::Owned(
+                self.approval
+                    .clone()
+                    .ok_or_else(|| missing(head, "the gate is not answered"))?,
+            ),
             // Sending work back comes with a later version; until then nobody has said anything.
             Head::Feedback => Cow::Owned(Value::Null),
-            Head::Env(name) => Cow::Owned(self.env.get(name).cloned().ok_or_else(|| missing(head, "it was not set when the run began"))?),
+            Head::Env(name) => Cow::Owned(
+                self.env
+                    .get(name)
+                    .cloned()
+                    .ok_or_else(|| missing(head, "it was not set when the run began"))?,
+            ),
             Head::Secret(name) => match self.secrets {
                 Secrets::Name => Cow::Owned(Value::String(format!("${{{head}}}"))),
                 Secrets::Reveal => {
                     let variable = secret_variable(name);
-                    let value = (self.variable)(&variable).ok_or_else(|| missing(head, &format!("set the environment variable `{variable}`")))?;
+                    let value = (self.variable)(&variable).ok_or_else(|| {
+                        missing(head, &format!("set the environment variable `{variable}`"))
+                    })?;
                     Cow::Owned(Value::String(value))
                 }
             },
@@ -182,7 +218,10 @@ impl Scope for RunScope<'_> {
 
 /// The environment variable that holds a secret.
 pub(super) fn secret_variable(name: &str) -> String {
-    format!("FLOWCTL_SECRET_{}", name.replace('-', "_").to_ascii_uppercase())
+    format!(
+        "FLOWCTL_SECRET_{}",
+        name.replace('-', "_").to_ascii_uppercase()
+    )
 }
 
 impl RunScope<'_> {

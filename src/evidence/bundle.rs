@@ -24,9 +24,16 @@ pub struct Sealed {
 ///
 /// # Errors
 /// I/O.
-pub fn seal(layout: &Layout, run: &RunDir, subject: &str, graph: &str, blobs: &Blobs) -> Result<Sealed, Error> {
+pub fn seal(
+    layout: &Layout,
+    run: &RunDir,
+    subject: &str,
+    graph: &str,
+    blobs: &Blobs,
+) -> Result<Sealed, Error> {
     let _lock = lock(layout)?;
-    let journal = fs::read(run.journal()).map_err(crate::store::Error::io("read", &run.journal()))?;
+    let journal =
+        fs::read(run.journal()).map_err(crate::store::Error::io("read", &run.journal()))?;
     let recovered = read(&run.journal())?;
     let story = Story::of(&recovered.records);
     // A subject is a slug already; a flow's name may be anything.
@@ -36,11 +43,22 @@ pub fn seal(layout: &Layout, run: &RunDir, subject: &str, graph: &str, blobs: &B
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     files.insert("journal.jsonl".to_owned(), journal);
     files.insert("decisions.jsonl".to_owned(), lines(&story.decisions));
-    files.insert("summary.md".to_owned(), story.summary(run, subject, graph).into_bytes());
+    files.insert(
+        "summary.md".to_owned(),
+        story.summary(run, subject, graph).into_bytes(),
+    );
     for file in &story.evidence {
         files.insert(file.path.clone(), blobs.get(file.sha256)?);
     }
-    let digests: Object = files.iter().map(|(path, bytes)| (path.clone(), json!({ "sha256": Digest::of(bytes).hex(), "bytes": bytes.len() }))).collect();
+    let digests: Object = files
+        .iter()
+        .map(|(path, bytes)| {
+            (
+                path.clone(),
+                json!({ "sha256": Digest::of(bytes).hex(), "bytes": bytes.len() }),
+            )
+        })
+        .collect();
     let manifest = json!({
         "v": 1,
         "run": run.id,
@@ -65,7 +83,10 @@ pub fn seal(layout: &Layout, run: &RunDir, subject: &str, graph: &str, blobs: &B
     }
     // The manifest comes last: with it, the bundle is whole.
     write(&dir.join("manifest.json"), &bytes)?;
-    Ok(Sealed { path, manifest: digest })
+    Ok(Sealed {
+        path,
+        manifest: digest,
+    })
 }
 
 fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Error> {
@@ -82,7 +103,10 @@ fn pretty(value: &Value) -> Vec<u8> {
 }
 
 fn lines(values: &[Value]) -> Vec<u8> {
-    values.iter().flat_map(|value| [value.to_string().into_bytes(), b"\n".to_vec()].concat()).collect()
+    values
+        .iter()
+        .flat_map(|value| [value.to_string().into_bytes(), b"\n".to_vec()].concat())
+        .collect()
 }
 
 /// What the journal tells, for people.
@@ -108,7 +132,9 @@ impl Story {
     fn of(records: &[Record]) -> Self {
         let mut story = Self::default();
         for record in records {
-            let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else { continue };
+            let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else {
+                continue;
+            };
             story.add(record, payload);
         }
         story
@@ -125,30 +151,59 @@ impl Story {
                 self.inputs = data.inputs;
             }
             Payload::NodeSucceeded(data) => {
-                self.evidence.retain(|file| data.evidence.iter().all(|other| other.path != file.path));
+                self.evidence
+                    .retain(|file| data.evidence.iter().all(|other| other.path != file.path));
                 self.evidence.extend(data.evidence.iter().cloned());
                 self.note_tests(&data.output);
-                self.nodes.push((data.node.to_string(), "succeeded".to_owned(), format!("{} files", data.files.len())));
+                self.nodes.push((
+                    data.node.to_string(),
+                    "succeeded".to_owned(),
+                    format!("{} files", data.files.len()),
+                ));
             }
             Payload::NodeFailed(data) if data.retry_at.is_none() => {
-                self.nodes.push((data.node.to_string(), "failed".to_owned(), one_line(&data.error.message)));
+                self.nodes.push((
+                    data.node.to_string(),
+                    "failed".to_owned(),
+                    one_line(&data.error.message),
+                ));
             }
-            Payload::NodeBypassed(data) => self.nodes.push((data.node.to_string(), "bypassed".to_owned(), one_line(&data.reason))),
+            Payload::NodeBypassed(data) => self.nodes.push((
+                data.node.to_string(),
+                "bypassed".to_owned(),
+                one_line(&data.reason),
+            )),
             Payload::ApprovalDecided(data) => {
                 let verb = match data.decision {
                     Decision::Approved => "approved",
                     Decision::Rejected => "rejected",
                 };
-                let comment = data.comment.as_deref().map_or_else(String::new, |comment| format!(": {}", one_line(comment)));
-                self.spoken.push(format!("`{}` {verb} by {} ({}) at {}{comment}", data.node, data.by, data.identity, data.at));
-                self.decisions.push(json!({ "seq": record.seq, "ts": ts, "event": record.event, "decision": data }));
+                let comment = data
+                    .comment
+                    .as_deref()
+                    .map_or_else(String::new, |comment| format!(": {}", one_line(comment)));
+                self.spoken.push(format!(
+                    "`{}` {verb} by {} ({}) at {}{comment}",
+                    data.node, data.by, data.identity, data.at
+                ));
+                self.decisions.push(
+                    json!({ "seq": record.seq, "ts": ts, "event": record.event, "decision": data }),
+                );
             }
             Payload::DecisionRefused(data) => {
-                self.spoken.push(format!("an answer of {} to `{}` was refused: {}", data.decision.by, data.decision.node, one_line(&data.reason)));
+                self.spoken.push(format!(
+                    "an answer of {} to `{}` was refused: {}",
+                    data.decision.by,
+                    data.decision.node,
+                    one_line(&data.reason)
+                ));
                 self.decisions.push(json!({ "seq": record.seq, "ts": ts, "event": record.event, "decision": data.decision, "reason": data.reason }));
             }
             Payload::ApprovalExpired(data) => {
-                self.spoken.push(format!("nobody answered `{}` by {}", data.node, data.deadline));
+                self.spoken.push(format!(
+                    "nobody answered `{}` by {}",
+                    data.node, data.deadline
+                ));
                 self.decisions.push(json!({ "seq": record.seq, "ts": ts, "event": record.event, "node": data.node, "deadline": data.deadline.to_string() }));
             }
             Payload::PublishStarted(data) => {
@@ -173,14 +228,27 @@ impl Story {
 
     /// Test cases, wherever an output lists them with `id` and `status`.
     fn note_tests(&mut self, output: &serde_json::value::RawValue) {
-        let Ok(Value::Object(output)) = serde_json::from_str::<Value>(output.get()) else { return };
+        let Ok(Value::Object(output)) = serde_json::from_str::<Value>(output.get()) else {
+            return;
+        };
         for value in output.values() {
-            let Some(cases) = value.get("test_cases").and_then(Value::as_array) else { continue };
+            let Some(cases) = value.get("test_cases").and_then(Value::as_array) else {
+                continue;
+            };
             self.tests = cases
                 .iter()
                 .filter_map(|case| {
-                    let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                    Some((case.get("id")?.as_str()?.to_owned(), text("status"), one_line(&text("reason"))))
+                    let text = |key: &str| {
+                        case.get(key)
+                            .and_then(Value::as_str)
+                            .unwrap_or_default()
+                            .to_owned()
+                    };
+                    Some((
+                        case.get("id")?.as_str()?.to_owned(),
+                        text("status"),
+                        one_line(&text("reason")),
+                    ))
                 })
                 .collect();
         }
@@ -188,8 +256,17 @@ impl Story {
 
     fn summary(&self, run: &RunDir, subject: &str, graph: &str) -> String {
         let mut text = format!("# {}\n\n", markdown(subject));
-        _ = writeln!(text, "Run `{}` of flow `{}`: **{}**.\n", run.id, self.flow, self.status);
-        _ = writeln!(text, "- started by {} at {}", markdown(&self.by), self.started_at);
+        _ = writeln!(
+            text,
+            "Run `{}` of flow `{}`: **{}**.\n",
+            run.id, self.flow, self.status
+        );
+        _ = writeln!(
+            text,
+            "- started by {} at {}",
+            markdown(&self.by),
+            self.started_at
+        );
         _ = writeln!(text, "- ended at {}\n", self.ended_at);
         text.push_str("## Decisions\n\n");
         if self.spoken.is_empty() {
@@ -206,15 +283,33 @@ impl Story {
         for (node, status, note) in &self.nodes {
             _ = writeln!(text, "| {node} | {status} | {} |", markdown(note));
         }
-        let not_run: Vec<_> = self.tests.iter().filter(|(_, status, _)| status == "not-run").collect();
+        let not_run: Vec<_> = self
+            .tests
+            .iter()
+            .filter(|(_, status, _)| status == "not-run")
+            .collect();
         if !self.tests.is_empty() {
-            let passed = self.tests.iter().filter(|(_, status, _)| status == "passed").count();
-            _ = writeln!(text, "\n## Tests\n\n{} of {} passed.\n", passed, self.tests.len());
+            let passed = self
+                .tests
+                .iter()
+                .filter(|(_, status, _)| status == "passed")
+                .count();
+            _ = writeln!(
+                text,
+                "\n## Tests\n\n{} of {} passed.\n",
+                passed,
+                self.tests.len()
+            );
             for (id, _, reason) in not_run {
                 _ = writeln!(text, "- `{id}` was **not run**: {}", markdown(reason));
             }
         }
-        _ = writeln!(text, "\n## Published files\n\n{} files; {} of them `not reviewed`.\n", self.published.len(), self.not_reviewed.len());
+        _ = writeln!(
+            text,
+            "\n## Published files\n\n{} files; {} of them `not reviewed`.\n",
+            self.published.len(),
+            self.not_reviewed.len()
+        );
         for path in &self.not_reviewed {
             _ = writeln!(text, "- not reviewed: `{path}`");
         }

@@ -31,7 +31,10 @@ pub enum Error {
 
 /// The lock that keeps two processes from appending at once.
 fn lock(layout: &Layout) -> Result<crate::store::RunLock, Error> {
-    Ok(crate::store::RunLock::wait(&layout.evidence().join(".lock"), || {
-        tracing::info!("waiting for another process that writes evidence");
-    })?)
+    Ok(crate::store::RunLock::wait(
+        &layout.evidence().join(".lock"),
+        || {
+            tracing::info!("waiting for another process that writes evidence");
+        },
+    )?)
 }

@@ -20,12 +20,22 @@ use crate::value::{Digest, Object};
 ///
 /// # Errors
 /// I/O, and logs that somebody else has changed.
-pub fn project(layout: &Layout, run: &RunId, records: &[Record], wanted: &dyn Fn(&NodePath) -> bool, blobs: &Blobs) -> Result<(), Error> {
+pub fn project(
+    layout: &Layout,
+    run: &RunId,
+    records: &[Record],
+    wanted: &dyn Fn(&NodePath) -> bool,
+    blobs: &Blobs,
+) -> Result<(), Error> {
     let _lock = lock(layout)?;
     let mut logs: BTreeMap<String, Vec<Object>> = BTreeMap::new();
     for record in records {
-        let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else { continue };
-        let Some((path, mut body)) = entry(&payload) else { continue };
+        let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else {
+            continue;
+        };
+        let Some((path, mut body)) = entry(&payload) else {
+            continue;
+        };
         if !wanted(&path) {
             continue;
         }
@@ -89,21 +99,38 @@ fn entry(payload: &Payload) -> Option<(NodePath, Object)> {
         }
         Payload::NodeFailed(data) => (
             data.node.clone(),
-            object(json!({ "status": "failed", "attempt": data.attempt, "error": data.error, "final": data.retry_at.is_none() })),
+            object(
+                json!({ "status": "failed", "attempt": data.attempt, "error": data.error, "final": data.retry_at.is_none() }),
+            ),
         ),
-        Payload::NodeBypassed(data) => (data.node.clone(), object(json!({ "status": "bypassed", "reason": data.reason }))),
-        Payload::NodeCancelled(data) => (data.node.clone(), object(json!({ "status": "cancelled" }))),
+        Payload::NodeBypassed(data) => (
+            data.node.clone(),
+            object(json!({ "status": "bypassed", "reason": data.reason })),
+        ),
+        Payload::NodeCancelled(data) => {
+            (data.node.clone(), object(json!({ "status": "cancelled" })))
+        }
         Payload::ApprovalRequested(data) => (
             data.node.clone(),
-            object(json!({ "status": "waiting", "digest": data.digest, "deadline": data.deadline.map(|at| at.to_string()), "files": data.files })),
+            object(
+                json!({ "status": "waiting", "digest": data.digest, "deadline": data.deadline.map(|at| at.to_string()), "files": data.files }),
+            ),
         ),
-        Payload::ApprovalDecided(data) => (data.node.clone(), object(json!({ "status": data.decision, "decision": data }))),
-        Payload::DecisionRefused(data) => {
-            (data.decision.node.clone(), object(json!({ "status": "refused", "decision": data.decision, "reason": data.reason })))
-        }
+        Payload::ApprovalDecided(data) => (
+            data.node.clone(),
+            object(json!({ "status": data.decision, "decision": data })),
+        ),
+        Payload::DecisionRefused(data) => (
+            data.decision.node.clone(),
+            object(
+                json!({ "status": "refused", "decision": data.decision, "reason": data.reason }),
+            ),
+        ),
         Payload::ApprovalExpired(data) => (
             data.node.clone(),
-            object(json!({ "status": "expired", "deadline": data.deadline.to_string(), "on_timeout": data.on_timeout })),
+            object(
+                json!({ "status": "expired", "deadline": data.deadline.to_string(), "on_timeout": data.on_timeout }),
+            ),
         ),
         _ => return None,
     })
@@ -117,13 +144,26 @@ fn append(path: &Path, run: &RunId, lines: Vec<Object>) -> Result<(), Error> {
         Err(error) => return Err(crate::store::Error::io("read", path)(error).into()),
     };
     // A line without its end was never complete; it is written again.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     let mut present = BTreeSet::new();
     let mut previous = GENESIS.to_owned();
-    for (number, line) in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
-        let damaged = |message: &str| Error::Damaged { path: path.display().to_string(), line: number + 1, message: message.to_owned() };
+    for (number, line) in bytes[..whole]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .enumerate()
+    {
+        let damaged = |message: &str| Error::Damaged {
+            path: path.display().to_string(),
+            line: number + 1,
+            message: message.to_owned(),
+        };
         let record: Value = serde_json::from_slice(line).map_err(|_| damaged("it is not JSON"))?;
-        let hash = record["hash"].as_str().ok_or_else(|| damaged("it has no hash"))?;
+        let hash = record["hash"]
+            .as_str()
+            .ok_or_else(|| damaged("it has no hash"))?;
         if record["prev_hash"].as_str() != Some(&previous) {
             return Err(damaged("it does not follow the line before"));
         }
@@ -136,7 +176,11 @@ fn append(path: &Path, run: &RunId, lines: Vec<Object>) -> Result<(), Error> {
     }
     let mut fresh = Vec::new();
     for mut line in lines {
-        if line.get("seq").and_then(Value::as_u64).is_some_and(|seq| present.contains(&seq)) {
+        if line
+            .get("seq")
+            .and_then(Value::as_u64)
+            .is_some_and(|seq| present.contains(&seq))
+        {
             continue;
         }
         line.insert("prev_hash".to_owned(), json!(previous));
@@ -153,7 +197,10 @@ fn append(path: &Path, run: &RunId, lines: Vec<Object>) -> Result<(), Error> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)?;
         if whole < bytes.len() {
             file.set_len(whole as u64)?;
         }
@@ -172,7 +219,10 @@ mod tests {
     use super::*;
 
     fn line(seq: u64) -> Object {
-        json!({ "run": "r", "seq": seq, "x": "é" }).as_object().cloned().expect("an object")
+        json!({ "run": "r", "seq": seq, "x": "é" })
+            .as_object()
+            .cloned()
+            .expect("an object")
     }
 
     #[test]
@@ -187,7 +237,8 @@ mod tests {
         fs::write(&path, &first[..first.len() - 5]).expect("it is torn");
         append(&path, &run, vec![line(1), line(2)]).expect("it is mended");
         assert_eq!(fs::read(&path).expect("it is there"), first);
-        append(&path, &RunId::from("other"), vec![line(1)]).expect("another run's records are others");
+        append(&path, &RunId::from("other"), vec![line(1)])
+            .expect("another run's records are others");
         assert!(fs::read(&path).expect("it is there").len() > first.len());
     }
 

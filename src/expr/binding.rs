@@ -49,6 +49,16 @@ impl Use<'_> {
         }
     }
 
+    /// Whether the item of a `foreach` is read.
+    #[must_use]
+    pub fn is_item(&self) -> bool {
+        match self {
+            Self::Reference(reference) => reference.head == Head::Item,
+            Self::Root(name, _) => *name == "item",
+            Self::Node(..) => false,
+        }
+    }
+
     /// Whether the gate's decision is read.
     #[must_use]
     pub fn is_approval(&self) -> bool {
@@ -79,18 +89,32 @@ impl Binding {
                 text => Self::Text(text),
             },
             Kind::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| Self::compile(item, source, problems)).collect();
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| Self::compile(item, source, problems))
+                    .collect();
                 let literals: Option<Vec<_>> = items.iter().map(Self::literal).collect();
-                literals.map_or(Self::List(items), |values| Self::Literal(Value::Array(values)))
+                literals.map_or(Self::List(items), |values| {
+                    Self::Literal(Value::Array(values))
+                })
             }
             Kind::Map(entries) => {
                 let entries: Vec<_> = entries
                     .iter()
-                    .map(|entry| (entry.key.clone(), Self::compile(&entry.value, source, problems)))
+                    .map(|entry| {
+                        (
+                            entry.key.clone(),
+                            Self::compile(&entry.value, source, problems),
+                        )
+                    })
                     .collect();
-                let literals: Option<Object> =
-                    entries.iter().map(|(key, value)| Some((key.clone(), value.literal()?))).collect();
-                literals.map_or(Self::Map(entries), |values| Self::Literal(Value::Object(values)))
+                let literals: Option<Object> = entries
+                    .iter()
+                    .map(|(key, value)| Some((key.clone(), value.literal()?)))
+                    .collect();
+                literals.map_or(Self::Map(entries), |values| {
+                    Self::Literal(Value::Object(values))
+                })
             }
         }
     }
@@ -139,9 +163,19 @@ impl Binding {
             Self::Text(Text::Whole(reference)) => reference.to_string(),
             Self::Text(Text::Joined(parts)) => format!("joined{}", parts_identity(parts)),
             Self::Text(Text::Template(template)) => template.identity(),
-            Self::List(items) => format!("[{}]", items.iter().map(Self::identity).collect::<Vec<_>>().join(",")),
+            Self::List(items) => format!(
+                "[{}]",
+                items
+                    .iter()
+                    .map(Self::identity)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
             Self::Map(entries) => {
-                let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key:?}:{}", value.identity())).collect();
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(key, value)| format!("{key:?}:{}", value.identity()))
+                    .collect();
                 format!("{{{}}}", entries.join(","))
             }
         }
@@ -152,12 +186,17 @@ impl Binding {
     pub fn env_names(&self) -> Vec<String> {
         match self {
             Self::Literal(_) | Self::Text(Text::Plain(_)) => Vec::new(),
-            Self::Text(Text::Template(template)) => {
-                template.env_names().map(str::to_owned).chain(heads(&template.uses())).collect()
-            }
+            Self::Text(Text::Template(template)) => template
+                .env_names()
+                .map(str::to_owned)
+                .chain(heads(&template.uses()))
+                .collect(),
             Self::Text(_) => heads(&self.uses()).collect(),
             Self::List(items) => items.iter().flat_map(Self::env_names).collect(),
-            Self::Map(entries) => entries.iter().flat_map(|(_, value)| value.env_names()).collect(),
+            Self::Map(entries) => entries
+                .iter()
+                .flat_map(|(_, value)| value.env_names())
+                .collect(),
         }
     }
 
@@ -175,16 +214,25 @@ impl Binding {
                 for part in parts {
                     match part {
                         Part::Literal(literal) => text.push_str(literal),
-                        Part::Reference(reference) => text.push_str(&to_text(&scope.reference(reference)?)),
+                        Part::Reference(reference) => {
+                            text.push_str(&to_text(&scope.reference(reference)?));
+                        }
                     }
                 }
                 Value::String(text)
             }
             Self::Text(Text::Template(template)) => Value::String(template.render(scope)?),
-            Self::List(items) => Value::Array(items.iter().map(|item| item.eval(scope)).collect::<Result<_, _>>()?),
+            Self::List(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| item.eval(scope))
+                    .collect::<Result<_, _>>()?,
+            ),
             Self::Map(entries) => {
-                let entries: Result<Object, EvalError> =
-                    entries.iter().map(|(key, value)| Ok((key.clone(), value.eval(scope)?))).collect();
+                let entries: Result<Object, EvalError> = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), value.eval(scope)?)))
+                    .collect();
                 Value::Object(entries?)
             }
         })
@@ -219,8 +267,15 @@ impl Template {
 
     fn collect<'a>(&'a self, uses: &mut Vec<Use<'a>>) {
         collect_parts(self.parts(), uses);
-        uses.extend(self.spelled_nodes().map(|node| Use::Node(node, self.span())));
-        uses.extend(self.roots().filter(|root| *root != "nodes").map(|root| Use::Root(root, self.span())));
+        uses.extend(
+            self.spelled_nodes()
+                .map(|node| Use::Node(node, self.span())),
+        );
+        uses.extend(
+            self.roots()
+                .filter(|root| *root != "nodes")
+                .map(|root| Use::Root(root, self.span())),
+        );
     }
 }
 
@@ -228,7 +283,10 @@ fn heads(uses: &[Use<'_>]) -> impl Iterator<Item = String> {
     let names: Vec<String> = uses
         .iter()
         .filter_map(|used| match used {
-            Use::Reference(Reference { head: Head::Env(name), .. }) => Some(name.clone()),
+            Use::Reference(Reference {
+                head: Head::Env(name),
+                ..
+            }) => Some(name.clone()),
             _ => None,
         })
         .collect();
@@ -260,7 +318,12 @@ mod tests {
                 Head::Output(node) if node.as_str() == "QA" => json!({"list": [1, 2], "name": "q"}),
                 Head::Output(_) => Value::Null,
                 Head::RunId => json!("r1"),
-                other => return Err(EvalError::Missing { head: other.to_string(), message: "not in this test".to_owned() }),
+                other => {
+                    return Err(EvalError::Missing {
+                        head: other.to_string(),
+                        message: "not in this test".to_owned(),
+                    });
+                }
             }))
         }
 
@@ -279,27 +342,47 @@ mod tests {
         let node = yaml::load(&source, &mut problems).expect("it is YAML");
         let binding = Binding::compile(&node, &source, &mut problems);
         let codes = problems.iter().map(|problem| problem.code).collect();
-        let places = problems.iter().map(|problem| source.slice(problem.primary.span).to_owned()).collect();
+        let places = problems
+            .iter()
+            .map(|problem| source.slice(problem.primary.span).to_owned())
+            .collect();
         (binding, codes, places)
     }
 
     fn eval(text: &str) -> Value {
         let (binding, problems, _) = compile(text);
         assert_eq!(problems, [], "{text}");
-        binding.eval(&Fixed).unwrap_or_else(|error| panic!("{text}: {error}"))
+        binding
+            .eval(&Fixed)
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     #[test]
     fn strings() {
         assert_eq!(eval("${inputs.n}"), json!(7));
-        assert_eq!(eval("n=${inputs.n} l=${QA.output.list} ${QA.output.name}"), json!("n=7 l=[1,2] q"));
+        assert_eq!(
+            eval("n=${inputs.n} l=${QA.output.list} ${QA.output.name}"),
+            json!("n=7 l=[1,2] q")
+        );
         assert_eq!(eval("$${inputs.n}"), json!("${inputs.n}"));
-        assert_eq!(eval("'${{ parameters.x }} ${inputs.n}'"), json!("${{ parameters.x }} 7"));
+        assert_eq!(
+            eval("'${{ parameters.x }} ${inputs.n}'"),
+            json!("${{ parameters.x }} 7")
+        );
         assert_eq!(eval("cost $5 {x} $"), json!("cost $5 {x} $"));
-        assert_eq!(eval("'{{ inputs.n + 1 }} ${run.id} ${{ y }} {{ QA.output.name }}'"), json!("8 r1 ${{ y }} q"));
+        assert_eq!(
+            eval("'{{ inputs.n + 1 }} ${run.id} ${{ y }} {{ QA.output.name }}'"),
+            json!("8 r1 ${{ y }} q")
+        );
         assert_eq!(eval("'{{ nodes.QA.outputs.name }}'"), json!("q"));
-        assert_eq!(eval("'{% for i in QA.output.list %}{{ i }};{% endfor %}'"), json!("1;2;"));
-        assert_eq!(eval("[a, {b: '${QA.output.list[1]}'}]"), json!(["a", {"b": 2}]));
+        assert_eq!(
+            eval("'{% for i in QA.output.list %}{{ i }};{% endfor %}'"),
+            json!("1;2;")
+        );
+        assert_eq!(
+            eval("[a, {b: '${QA.output.list[1]}'}]"),
+            json!(["a", {"b": 2}])
+        );
         assert_eq!(eval("${gone.output.x.y}"), json!(null));
     }
 
@@ -320,7 +403,8 @@ mod tests {
 
     #[test]
     fn uses_name_nodes_and_roots() {
-        let (binding, _, _) = compile("'{{ inputs.n }} {{ QA.output.name }} {{ nodes.B.outputs.c }} ${C.output}'");
+        let (binding, _, _) =
+            compile("'{{ inputs.n }} {{ QA.output.name }} {{ nodes.B.outputs.c }} ${C.output}'");
         let shown: Vec<String> = binding
             .uses()
             .iter()

@@ -54,18 +54,27 @@ impl Path {
             Some(steps) => Kind::Steps(steps),
             None => Kind::Query(Box::new(query(tail)?)),
         };
-        Ok(Self { text: tail.to_owned(), kind })
+        Ok(Self {
+            text: tail.to_owned(),
+            kind,
+        })
     }
 
     /// The path of these keys; what the loader builds for wires.
     #[must_use]
     pub fn of_keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        let steps: Vec<_> = keys.into_iter().map(|key| Step::Key(key.to_owned())).collect();
+        let steps: Vec<_> = keys
+            .into_iter()
+            .map(|key| Step::Key(key.to_owned()))
+            .collect();
         let text = steps.iter().map(|step| match step {
             Step::Key(key) => format!(".{key}"),
             Step::Index(index) => format!("[{index}]"),
         });
-        Self { text: text.collect(), kind: Kind::Steps(steps) }
+        Self {
+            text: text.collect(),
+            kind: Kind::Steps(steps),
+        }
     }
 
     /// The steps of a singular path; `None` for a query.
@@ -85,7 +94,9 @@ impl Path {
         match &self.kind {
             Kind::Steps(steps) => walk(value, steps).cloned(),
             Kind::Query(query) => match js_path_process(query, value) {
-                Ok(found) => Ok(Value::Array(found.into_iter().map(|found| found.val.clone()).collect())),
+                Ok(found) => Ok(Value::Array(
+                    found.into_iter().map(|found| found.val.clone()).collect(),
+                )),
                 Err(error) => Err(error.to_string()),
             },
         }
@@ -119,8 +130,12 @@ fn walk<'v>(mut value: &'v Value, steps: &[Step]) -> Result<&'v Value, String> {
                     .and_then(|at| items.get(at))
                     .ok_or_else(|| format!("there is no item {index}; the list has {length}"))?
             }
-            (Step::Key(key), other) => return Err(format!("cannot take `{key}` of {}", type_name(other))),
-            (Step::Index(index), other) => return Err(format!("cannot take item {index} of {}", type_name(other))),
+            (Step::Key(key), other) => {
+                return Err(format!("cannot take `{key}` of {}", type_name(other)));
+            }
+            (Step::Index(index), other) => {
+                return Err(format!("cannot take item {index} of {}", type_name(other)));
+            }
         };
     }
     Ok(value)
@@ -132,17 +147,26 @@ fn steps(tail: &str) -> Result<Option<Vec<Step>>, PathError> {
     let mut rest = tail;
     while let Some(first) = rest.chars().next() {
         let offset = tail.len() - rest.len();
-        let error = |message: String, at: usize| PathError { message, offset: at, help: None };
+        let error = |message: String, at: usize| PathError {
+            message,
+            offset: at,
+            help: None,
+        };
         match first {
             '.' => {
                 let name_part = &rest[1..];
                 if name_part.starts_with(['.', '*']) {
                     return Ok(None);
                 }
-                let end = name_part.find(|c: char| !is_shorthand(c)).unwrap_or(name_part.len());
+                let end = name_part
+                    .find(|c: char| !is_shorthand(c))
+                    .unwrap_or(name_part.len());
                 let name = &name_part[..end];
                 let next = name_part[end..].chars().next();
-                if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !matches!(next, None | Some('.' | '[')) {
+                if name.is_empty()
+                    || name.starts_with(|c: char| c.is_ascii_digit())
+                    || !matches!(next, None | Some('.' | '['))
+                {
                     let word_end = name_part.find(['.', '[', ' ']).unwrap_or(name_part.len());
                     let word = &name_part[..word_end];
                     return Err(PathError {
@@ -188,16 +212,25 @@ fn steps(tail: &str) -> Result<Option<Vec<Step>>, PathError> {
                         return Ok(None);
                     }
                     // RFC 9535 §2.1 limits integers to ±(2^53 - 1).
-                    let index = number.parse::<i64>().ok().filter(|index| index.abs() < (1 << 53));
+                    let index = number
+                        .parse::<i64>()
+                        .ok()
+                        .filter(|index| index.abs() < (1 << 53));
                     let Some(index) = index else {
-                        return Err(error(format!("`{number}` is too large for an index"), offset + 1));
+                        return Err(error(
+                            format!("`{number}` is too large for an index"),
+                            offset + 1,
+                        ));
                     };
                     steps.push(Step::Index(index));
                     rest = &inner[end + 1..];
                 }
             }
             other => {
-                return Err(error(format!("expected `.` or `[`, found `{}`", other.escape_debug()), offset));
+                return Err(error(
+                    format!("expected `.` or `[`, found `{}`", other.escape_debug()),
+                    offset,
+                ));
             }
         }
     }
@@ -233,7 +266,11 @@ fn query(tail: &str) -> Result<JpQuery, PathError> {
         depth
     });
     if tail.len() > MAX_QUERY_BYTES || deepest.max().unwrap_or(0) > MAX_QUERY_NESTING {
-        return Err(PathError { message: "the query is too long or too deep".to_owned(), offset: 0, help: None });
+        return Err(PathError {
+            message: "the query is too long or too deep".to_owned(),
+            offset: 0,
+            help: None,
+        });
     }
     parse_json_path(&format!("${tail}")).map_err(|error| {
         let (message, offset) = match &error {
@@ -265,7 +302,9 @@ mod tests {
     use serde_json::json;
 
     fn apply(tail: &str, value: &Value) -> Result<Value, String> {
-        Path::parse(tail).map_err(|error| format!("{}@{}", error.message, error.offset))?.apply(value)
+        Path::parse(tail)
+            .map_err(|error| format!("{}@{}", error.message, error.offset))?
+            .apply(value)
     }
 
     #[test]
@@ -288,14 +327,32 @@ mod tests {
 
     #[test]
     fn missing_keys_show_what_there_is() {
-        assert_eq!(apply(".b", &json!({"a": 1, "c": 2})), Err("there is no `b`; there is `a` or `c`".to_owned()));
-        assert_eq!(apply("[3]", &json!([1])), Err("there is no item 3; the list has 1".to_owned()));
-        assert_eq!(apply(".a", &json!("x")), Err("cannot take `a` of a string".to_owned()));
+        assert_eq!(
+            apply(".b", &json!({"a": 1, "c": 2})),
+            Err("there is no `b`; there is `a` or `c`".to_owned())
+        );
+        assert_eq!(
+            apply("[3]", &json!([1])),
+            Err("there is no item 3; the list has 1".to_owned())
+        );
+        assert_eq!(
+            apply(".a", &json!("x")),
+            Err("cannot take `a` of a string".to_owned())
+        );
     }
 
     #[test]
     fn bad_tails_say_where() {
-        for (tail, offset) in [(".", 1), (".a..", 4), (".a-b", 1), ("x", 0), ("['a", 1), (".a[?", 4), (".0", 1), ("[", 0)] {
+        for (tail, offset) in [
+            (".", 1),
+            (".a..", 4),
+            (".a-b", 1),
+            ("x", 0),
+            ("['a", 1),
+            (".a[?", 4),
+            (".0", 1),
+            ("[", 0),
+        ] {
             let error = Path::parse(tail).expect_err(tail);
             assert!(error.offset <= tail.len(), "{tail}: {error:?}");
             if !matches!(tail, ".a.." | ".a[?") {

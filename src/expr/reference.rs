@@ -61,12 +61,22 @@ impl Reference {
         let trimmed = text.trim();
         let lead = text.len() - text.trim_start().len();
         if trimmed.is_empty() {
-            return Err(syntax("the reference is empty", 0, text.len(), Some("write `${inputs.NAME}` or `${NODE.output}`")));
+            return Err(syntax(
+                "the reference is empty",
+                0,
+                text.len(),
+                Some("write `${inputs.NAME}` or `${NODE.output}`"),
+            ));
         }
         let (first, rest) = word(trimmed);
         if first.is_empty() {
             let help = "a reference begins with `inputs.NAME`, `NODE.output`, `run.id`, `approval`, `feedback`, `item`, `env.NAME` or `secrets.NAME`";
-            return Err(syntax("this is not a reference", lead, lead + trimmed.len(), Some(help)));
+            return Err(syntax(
+                "this is not a reference",
+                lead,
+                lead + trimmed.len(),
+                Some(help),
+            ));
         }
         // `.NAME` after a fixed word, and what is left after it.
         let named = |rest: &'_ str| -> Option<(String, usize)> {
@@ -74,7 +84,12 @@ impl Reference {
             (!name.is_empty()).then(|| (name.to_owned(), trimmed.len() - after.len()))
         };
         let missing_name = |what: &str| {
-            syntax(&format!("`{first}` needs the name of {what}"), lead, lead + trimmed.len(), Some(&format!("write `${{{first}.NAME}}`")))
+            syntax(
+                &format!("`{first}` needs the name of {what}"),
+                lead,
+                lead + trimmed.len(),
+                Some(&format!("write `${{{first}.NAME}}`")),
+            )
         };
         let (head, tail_at) = match first {
             "inputs" => {
@@ -91,33 +106,67 @@ impl Reference {
             }
             "run" => match named(rest) {
                 Some((name, at)) if name == "id" => (Head::RunId, at),
-                _ => return Err(syntax("`run` has an `id` only", lead, lead + trimmed.len(), Some("write `${run.id}`"))),
+                _ => {
+                    return Err(syntax(
+                        "`run` has an `id` only",
+                        lead,
+                        lead + trimmed.len(),
+                        Some("write `${run.id}`"),
+                    ));
+                }
             },
             "approval" if !rest.starts_with(".output") => (Head::Approval, first.len()),
             "feedback" if !rest.starts_with(".output") => (Head::Feedback, first.len()),
             "item" if !rest.starts_with(".output") => (Head::Item, first.len()),
             "nodes" if !rest.starts_with(".output.") && rest != ".output" => {
                 let help = Some("write `${nodes.NODE.outputs.PORT}` or `${NODE.output.PORT}`");
-                let Some((name, at)) = named(rest) else { return Err(missing_name("a node")) };
+                let Some((name, at)) = named(rest) else {
+                    return Err(missing_name("a node"));
+                };
                 let (section, after) = word(trimmed[at..].strip_prefix('.').unwrap_or_default());
                 if !matches!(section, "outputs" | "output") {
-                    return Err(syntax(&format!("`nodes.{name}` has `outputs` only"), lead, lead + trimmed.len(), help));
+                    return Err(syntax(
+                        &format!("`nodes.{name}` has `outputs` only"),
+                        lead,
+                        lead + trimmed.len(),
+                        help,
+                    ));
                 }
-                (Head::Output(NodeName::from(name)), trimmed.len() - after.len())
+                (
+                    Head::Output(NodeName::from(name)),
+                    trimmed.len() - after.len(),
+                )
             }
             node => {
                 let section = rest.strip_prefix('.').map(word);
                 let Some(("output" | "outputs", after)) = section else {
                     let wrong = section.map_or("", |(section, _)| section);
-                    let mut help = format!("write `${{{node}.output}}` for the output of node `{node}`");
-                    if let Some(near) = nearest(node, ["inputs", "env", "secrets", "run", "approval", "feedback", "item", "nodes"]) {
+                    let mut help =
+                        format!("write `${{{node}.output}}` for the output of node `{node}`");
+                    if let Some(near) = nearest(
+                        node,
+                        [
+                            "inputs", "env", "secrets", "run", "approval", "feedback", "item",
+                            "nodes",
+                        ],
+                    ) {
                         help = format!("did you mean `{near}`?");
                     } else if !wrong.is_empty() {
-                        help = format!("write `${{{node}.output.{wrong}}}` for the port `{wrong}` of node `{node}`");
+                        help = format!(
+                            "write `${{{node}.output.{wrong}}}` for the port `{wrong}` of node `{node}`"
+                        );
                     }
-                    return Err(syntax(&format!("`{trimmed}` is not a reference"), lead, lead + trimmed.len(), Some(&help)));
+                    return Err(syntax(
+                        &format!("`{trimmed}` is not a reference"),
+                        lead,
+                        lead + trimmed.len(),
+                        Some(&help),
+                    ));
                 };
-                (Head::Output(NodeName::from(node)), trimmed.len() - after.len())
+                (
+                    Head::Output(NodeName::from(node)),
+                    trimmed.len() - after.len(),
+                )
             }
         };
         let tail = &trimmed[tail_at..];
@@ -128,14 +177,24 @@ impl Reference {
             end: lead + trimmed.len(),
             help: error.help,
         })?;
-        Ok(Self { head, path, span: Span::default() })
+        Ok(Self {
+            head,
+            path,
+            span: Span::default(),
+        })
     }
 }
 
 /// Splits a leading name off.
 fn word(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').unwrap_or(text.len());
-    if is_name(&text[..end]) { text.split_at(end) } else { ("", text) }
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+        .unwrap_or(text.len());
+    if is_name(&text[..end]) {
+        text.split_at(end)
+    } else {
+        ("", text)
+    }
 }
 
 impl fmt::Display for Head {
@@ -181,19 +240,39 @@ mod tests {
             ("env.HOME", "${env.HOME}"),
             ("secrets.TOKEN", "${secrets.TOKEN}"),
         ] {
-            let reference = Reference::parse(text).unwrap_or_else(|problem| panic!("{text}: {}", problem.message));
+            let reference = Reference::parse(text)
+                .unwrap_or_else(|problem| panic!("{text}: {}", problem.message));
             assert_eq!(reference.to_string(), shown);
         }
     }
 
     #[test]
     fn wrong_references() {
-        for text in ["", "  ", "inputs", "inputs.", "run.name", "QA", "QA.result", "nodes.QA", "nodes.QA.x", "1.output", "QA.output.", "a b"] {
+        for text in [
+            "",
+            "  ",
+            "inputs",
+            "inputs.",
+            "run.name",
+            "QA",
+            "QA.result",
+            "nodes.QA",
+            "nodes.QA.x",
+            "1.output",
+            "QA.output.",
+            "a b",
+        ] {
             let problem = Reference::parse(text).expect_err(text);
-            assert!(problem.start <= problem.end && problem.end <= text.len(), "{text}: {problem:?}");
+            assert!(
+                problem.start <= problem.end && problem.end <= text.len(),
+                "{text}: {problem:?}"
+            );
         }
         assert_eq!(
-            Reference::parse("QA.summary").expect_err("no section").help.as_deref(),
+            Reference::parse("QA.summary")
+                .expect_err("no section")
+                .help
+                .as_deref(),
             Some("write `${QA.output.summary}` for the port `summary` of node `QA`")
         );
     }
@@ -206,7 +285,8 @@ mod tests {
 
         #[test]
         fn round_trips(node in "[A-Za-z_][A-Za-z0-9_-]{0,8}", keys in prop::collection::vec("[a-z_][a-z0-9_]{0,5}", 0..4), index in -3_i64..9) {
-            let text = format!("nodes.{node}.outputs{}[{index}]", keys.iter().map(|k| format!(".{k}")).collect::<String>());
+            let tail: String = keys.iter().flat_map(|key| [".", key]).collect();
+            let text = format!("nodes.{node}.outputs{tail}[{index}]");
             let first = Reference::parse(&text).expect("it is well formed");
             let shown = first.to_string();
             let second = Reference::parse(&shown[2..shown.len() - 1]);

@@ -64,7 +64,10 @@ pub trait Scope {
         reference
             .path
             .apply(&value)
-            .map_err(|message| EvalError::Path { reference: reference.to_string(), message })
+            .map_err(|message| EvalError::Path {
+                reference: reference.to_string(),
+                message,
+            })
     }
 
     /// The output of a node.

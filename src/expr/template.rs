@@ -59,24 +59,57 @@ impl Template {
 
     pub(super) fn compile(text: &str, parts: Vec<Part>) -> Result<Self, TemplateProblem> {
         let mut engine = engine();
-        engine.add_raw_template(NAME, text).map_err(|error| problem_of(&error))?;
-        let variables = engine.get_template_variables(NAME).map_err(|error| problem_of(&error))?;
-        let roots: BTreeSet<String> =
-            variables.into_iter().filter(|name| !name.starts_with("__part_")).map(str::to_owned).collect();
-        let named = |root: &str| if roots.contains(root) { spelled(root, text) } else { BTreeSet::new() };
+        engine
+            .add_raw_template(NAME, text)
+            .map_err(|error| problem_of(&error))?;
+        let variables = engine
+            .get_template_variables(NAME)
+            .map_err(|error| problem_of(&error))?;
+        let roots: BTreeSet<String> = variables
+            .into_iter()
+            .filter(|name| !name.starts_with("__part_"))
+            .map(str::to_owned)
+            .collect();
+        let named = |root: &str| {
+            if roots.contains(root) {
+                spelled(root, text)
+            } else {
+                BTreeSet::new()
+            }
+        };
         let env = named("env");
         let spelled = named("nodes").into_iter().map(NodeName::from).collect();
-        Ok(Self { engine: Arc::new(engine), text: Arc::from(text), parts, roots, spelled, env, span: Span::default() })
+        Ok(Self {
+            engine: Arc::new(engine),
+            text: Arc::from(text),
+            parts,
+            roots,
+            spelled,
+            env,
+            span: Span::default(),
+        })
     }
 
     /// Compiles the expression of a `when:`.
     pub(crate) fn condition(expression: &str) -> Result<Self, TemplateProblem> {
         const BEFORE: &str = "{% if ";
-        Self::compile(&format!("{BEFORE}{expression} %}}true{{% endif %}}"), Vec::new()).map_err(|mut problem| {
-            problem.start = problem.start.saturating_sub(BEFORE.len()).min(expression.len());
-            problem.end = problem.end.saturating_sub(BEFORE.len()).min(expression.len());
+        Self::compile(
+            &format!("{BEFORE}{expression} %}}true{{% endif %}}"),
+            Vec::new(),
+        )
+        .map_err(|mut problem| {
+            problem.start = problem
+                .start
+                .saturating_sub(BEFORE.len())
+                .min(expression.len());
+            problem.end = problem
+                .end
+                .saturating_sub(BEFORE.len())
+                .min(expression.len());
             // The frame is ours, and nobody wrote its `%}`.
-            problem.message = problem.message.replace("found `%}`", "found the end of the expression");
+            problem.message = problem
+                .message
+                .replace("found `%}`", "found the end of the expression");
             problem
         })
     }
@@ -115,7 +148,10 @@ impl Template {
                 let mut nodes = serde_json::Map::new();
                 for node in &self.spelled {
                     let output = scope.output(node)?;
-                    nodes.insert(node.to_string(), serde_json::json!({ "outputs": output, "output": output }));
+                    nodes.insert(
+                        node.to_string(),
+                        serde_json::json!({ "outputs": output, "output": output }),
+                    );
                 }
                 context.insert("nodes", &nodes);
             } else if let Some(value) = scope.root(root)? {
@@ -129,7 +165,11 @@ impl Template {
             };
             context.insert(Self::part_name(index), &text);
         }
-        self.engine.render(NAME, &context).map_err(|error| EvalError::Template { message: problem_of(&error).message })
+        self.engine
+            .render(NAME, &context)
+            .map_err(|error| EvalError::Template {
+                message: problem_of(&error).message,
+            })
     }
 
     /// Evaluates a condition made by [`Template::condition`].
@@ -155,7 +195,8 @@ fn spelled(root: &str, text: &str) -> BTreeSet<String> {
     for (index, matched) in text.match_indices(root) {
         let rest = &text[index + matched.len()..];
         let name = if let Some(rest) = rest.strip_prefix('.') {
-            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
         } else if let Some(rest) = rest.strip_prefix("[\"").or_else(|| rest.strip_prefix("['")) {
             rest.split(['"', '\'']).next()
         } else {
@@ -177,7 +218,12 @@ pub(crate) fn problem_of(error: &tera::Error) -> TemplateProblem {
             end: report.span().range.end,
             file: report.filename().to_owned(),
         },
-        _ => TemplateProblem { message: lower_first(&error.to_string()), start: 0, end: 0, file: String::new() },
+        _ => TemplateProblem {
+            message: lower_first(&error.to_string()),
+            start: 0,
+            end: 0,
+            file: String::new(),
+        },
     }
 }
 

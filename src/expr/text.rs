@@ -44,9 +44,17 @@ enum Piece<'t> {
 
 impl Text {
     /// Compiles a string node; problems point into the string.
-    pub(crate) fn compile(node: &Node, text: &str, source: &Arc<Source>, problems: &mut Diagnostics) -> Self {
+    pub(crate) fn compile(
+        node: &Node,
+        text: &str,
+        source: &Arc<Source>,
+        problems: &mut Diagnostics,
+    ) -> Self {
         let pieces = scan(node, text, source, problems);
-        if pieces.iter().any(|piece| matches!(piece, Piece::Template(..))) {
+        if pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Template(..)))
+        {
             return template(node, text, pieces, source, problems);
         }
         let mut parts: Vec<Part> = Vec::new();
@@ -69,7 +77,12 @@ impl Text {
     }
 }
 
-fn scan<'t>(node: &Node, text: &'t str, source: &Arc<Source>, problems: &mut Diagnostics) -> Vec<Piece<'t>> {
+fn scan<'t>(
+    node: &Node,
+    text: &'t str,
+    source: &Arc<Source>,
+    problems: &mut Diagnostics,
+) -> Vec<Piece<'t>> {
     let mut pieces = Vec::new();
     let mut literal = 0;
     let mut at = 0;
@@ -96,9 +109,14 @@ fn scan<'t>(node: &Node, text: &'t str, source: &Arc<Source>, problems: &mut Dia
             flush(&mut pieces, literal);
             let Some(end) = closing_brace(inner) else {
                 problems.push(
-                    Diagnostic::error(Code::ExprUnclosed, "`${` is never closed", source, node.locate(source, at, text.trim_end().len()))
-                        .label("the expression starts here")
-                        .help("close it with `}`, or write `$${` for a literal `${`"),
+                    Diagnostic::error(
+                        Code::ExprUnclosed,
+                        "`${` is never closed",
+                        source,
+                        node.locate(source, at, text.trim_end().len()),
+                    )
+                    .label("the expression starts here")
+                    .help("close it with `}`, or write `$${` for a literal `${`"),
                 );
                 return pieces;
             };
@@ -111,7 +129,10 @@ fn scan<'t>(node: &Node, text: &'t str, source: &Arc<Source>, problems: &mut Dia
             }
             at += end + 3;
             literal = at;
-        } else if let Some(close) = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")].iter().find(|(open, _)| rest.starts_with(open)) {
+        } else if let Some(close) = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+            .iter()
+            .find(|(open, _)| rest.starts_with(open))
+        {
             flush(&mut pieces, literal);
             let length = rest.find(close.1).map_or(rest.len(), |end| end + 2);
             let block = &rest[..length];
@@ -158,7 +179,12 @@ fn closing_brace(text: &str) -> Option<usize> {
     text.find('}')
 }
 
-fn reference_problem(problem: &Problem, node: &Node, source: &Arc<Source>, offset: usize) -> Diagnostic {
+fn reference_problem(
+    problem: &Problem,
+    node: &Node,
+    source: &Arc<Source>,
+    offset: usize,
+) -> Diagnostic {
     let span = if problem.start < problem.end {
         node.locate(source, offset + problem.start, offset + problem.end)
     } else {
@@ -173,7 +199,13 @@ fn reference_problem(problem: &Problem, node: &Node, source: &Arc<Source>, offse
 
 /// Rewrites the string so that tera sees neither `${…}` nor other systems' expressions: both
 /// become variables that only this string has.
-fn template(node: &Node, text: &str, pieces: Vec<Piece<'_>>, source: &Arc<Source>, problems: &mut Diagnostics) -> Text {
+fn template(
+    node: &Node,
+    text: &str,
+    pieces: Vec<Piece<'_>>,
+    source: &Arc<Source>,
+    problems: &mut Diagnostics,
+) -> Text {
     let mut rewritten = String::with_capacity(text.len());
     let mut parts = Vec::new();
     let mut places = Vec::new();
@@ -199,13 +231,21 @@ fn template(node: &Node, text: &str, pieces: Vec<Piece<'_>>, source: &Arc<Source
     match Template::compile(&rewritten, parts) {
         Ok(template) => Text::Template(template.at(node.span)),
         Err(problem) => {
-            let inside = places.iter().find(|(start, _, length)| (*start..=*start + *length).contains(&problem.start));
+            let inside = places
+                .iter()
+                .find(|(start, _, length)| (*start..=*start + *length).contains(&problem.start));
             let span = inside.map_or(node.span, |(start, at, length)| {
                 let begin = at + (problem.start - start);
-                let end = (begin + problem.end.saturating_sub(problem.start).max(1)).min(at + length);
+                let end =
+                    (begin + problem.end.saturating_sub(problem.start).max(1)).min(at + length);
                 node.locate(source, begin.min(end.saturating_sub(1)), end)
             });
-            problems.push(Diagnostic::error(Code::BadTemplate, problem.message, source, span));
+            problems.push(Diagnostic::error(
+                Code::BadTemplate,
+                problem.message,
+                source,
+                span,
+            ));
             Text::Plain(String::new())
         }
     }

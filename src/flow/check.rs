@@ -29,10 +29,15 @@ impl Flow {
         for (at, node) in self.nodes.iter().enumerate() {
             if let Some(&first) = index.get(&node.name.value) {
                 problems.push(
-                    Diagnostic::error(Code::DuplicateNode, format!("two nodes are called `{}`", node.name.value), &self.source, node.name.span)
-                        .label("second")
-                        .also(&self.source, self.nodes[first].name.span, "first")
-                        .help("rename one of the two"),
+                    Diagnostic::error(
+                        Code::DuplicateNode,
+                        format!("two nodes are called `{}`", node.name.value),
+                        &self.source,
+                        node.name.span,
+                    )
+                    .label("second")
+                    .also(&self.source, self.nodes[first].name.span, "first")
+                    .help("rename one of the two"),
                 );
             } else {
                 index.insert(&node.name.value, at);
@@ -43,18 +48,33 @@ impl Flow {
             for (used, place) in node.uses() {
                 self.check_use(&used, Some((node, place)), problems);
                 if let Some(target) = self.resolve(&used, &index, problems) {
-                    links.push(Link { from: target, to: at, span: used.span(), reference: true });
+                    links.push(Link {
+                        from: target,
+                        to: at,
+                        span: used.span(),
+                        reference: true,
+                    });
                 }
             }
             for after in &node.after {
                 if let Some(target) = self.known(&after.value, after.span, &index, problems) {
-                    links.push(Link { from: target, to: at, span: after.span, reference: false });
+                    links.push(Link {
+                        from: target,
+                        to: at,
+                        span: after.span,
+                        reference: false,
+                    });
                 }
             }
-            if let OnError::Fallback(fallback) = &node.on_error {
-                if let Some(target) = self.known(&fallback.value, fallback.span, &index, problems) {
-                    links.push(Link { from: at, to: target, span: fallback.span, reference: false });
-                }
+            if let OnError::Fallback(fallback) = &node.on_error
+                && let Some(target) = self.known(&fallback.value, fallback.span, &index, problems)
+            {
+                links.push(Link {
+                    from: at,
+                    to: target,
+                    span: fallback.span,
+                    reference: false,
+                });
             }
         }
         for output in self.outputs.values() {
@@ -64,15 +84,28 @@ impl Flow {
             }
         }
         self.shared_fallbacks(problems);
-        self.order_of(links, problems);
+        self.order_of(&links, problems);
     }
 
     /// Reports references to what does not exist at this place.
-    fn check_use(&self, used: &Use<'_>, node: Option<(&NodeDecl, Place)>, problems: &mut Diagnostics) {
-        let has_gate = node.is_some_and(|(node, place)| node.approval.is_some() && place == Place::Inputs);
-        let has_item = node.is_some_and(|(node, place)| node.foreach.is_some() && place == Place::Inputs);
+    fn check_use(
+        &self,
+        used: &Use<'_>,
+        node: Option<(&NodeDecl, Place)>,
+        problems: &mut Diagnostics,
+    ) {
+        let has_gate =
+            node.is_some_and(|(node, place)| node.approval.is_some() && place == Place::Inputs);
+        let has_item =
+            node.is_some_and(|(node, place)| node.foreach.is_some() && place == Place::Inputs);
         let unavailable = |what: &str, message: &str, help: &str| {
-            Diagnostic::error(Code::NotAvailable, format!("`{what}` {message}"), &self.source, used.span()).help(help.to_owned())
+            Diagnostic::error(
+                Code::NotAvailable,
+                format!("`{what}` {message}"),
+                &self.source,
+                used.span(),
+            )
+            .help(help.to_owned())
         };
         let (head, span) = match used {
             Use::Reference(reference) => (reference.head.clone(), reference.span),
@@ -85,19 +118,25 @@ impl Flow {
             Use::Node(..) => return,
         };
         match head {
-            Head::Input(name) => {
-                if !self.inputs.contains_key(&name) {
-                    let mut diagnostic = Diagnostic::error(Code::UnknownInput, format!("the flow has no input `{name}`"), &self.source, span)
-                        .did_you_mean(&name, self.inputs.keys().map(String::as_str));
-                    if diagnostic.help.is_empty() {
-                        diagnostic = diagnostic.help(if self.inputs.is_empty() {
-                            format!("declare it: `inputs: {{ {name}: {{ type: string }} }}`")
-                        } else {
-                            format!("the inputs are {}", or_list(self.inputs.keys().map(String::as_str)))
-                        });
-                    }
-                    problems.push(diagnostic);
+            Head::Input(name) if !self.inputs.contains_key(&name) => {
+                let mut diagnostic = Diagnostic::error(
+                    Code::UnknownInput,
+                    format!("the flow has no input `{name}`"),
+                    &self.source,
+                    span,
+                )
+                .did_you_mean(&name, self.inputs.keys().map(String::as_str));
+                if diagnostic.help.is_empty() {
+                    diagnostic = diagnostic.help(if self.inputs.is_empty() {
+                        format!("declare it: `inputs: {{ {name}: {{ type: string }} }}`")
+                    } else {
+                        format!(
+                            "the inputs are {}",
+                            or_list(self.inputs.keys().map(String::as_str))
+                        )
+                    });
                 }
+                problems.push(diagnostic);
             }
             Head::Item if !has_item => problems.push(unavailable(
                 "item",
@@ -114,32 +153,55 @@ impl Flow {
                 "cannot be read by a template: its text would be written down",
                 "pass `${secrets.NAME}` as an input of its own",
             )),
-            Head::Secret(_) if node.is_none() || node.is_some_and(|(_, place)| place != Place::Inputs) => problems.push(unavailable(
-                "secrets",
-                "reach tools only, through the inputs, `command` or `env` of a node",
-                "use an input instead",
-            )),
+            Head::Secret(_) if node.is_none_or(|(_, place)| place != Place::Inputs) => {
+                problems.push(unavailable(
+                    "secrets",
+                    "reach tools only, through the inputs, `command` or `env` of a node",
+                    "use an input instead",
+                ));
+            }
             _ => {}
         }
     }
 
     /// The node that a use names, if there is one.
-    fn resolve(&self, used: &Use<'_>, index: &HashMap<&NodeName, usize>, problems: &mut Diagnostics) -> Option<usize> {
+    fn resolve(
+        &self,
+        used: &Use<'_>,
+        index: &HashMap<&NodeName, usize>,
+        problems: &mut Diagnostics,
+    ) -> Option<usize> {
         match used {
-            Use::Root(root, _) if ROOTS.contains(root) || matches!(*root, "secrets" | "loop" | "__tera_context") => None,
+            Use::Root(root, _)
+                if ROOTS.contains(root)
+                    || matches!(*root, "secrets" | "loop" | "__tera_context") =>
+            {
+                None
+            }
             Use::Root(root, span) => self.known(&NodeName::from(root), *span, index, problems),
             _ => self.known(&used.node()?, used.span(), index, problems),
         }
     }
 
-    fn known(&self, name: &NodeName, span: Span, index: &HashMap<&NodeName, usize>, problems: &mut Diagnostics) -> Option<usize> {
+    fn known(
+        &self,
+        name: &NodeName,
+        span: Span,
+        index: &HashMap<&NodeName, usize>,
+        problems: &mut Diagnostics,
+    ) -> Option<usize> {
         if let Some(&at) = index.get(name) {
             return Some(at);
         }
         let names = || self.nodes.iter().map(|node| node.name.value.as_str());
-        let mut diagnostic = Diagnostic::error(Code::UnknownNode, format!("unknown node `{name}`"), &self.source, span)
-            .label("no node has this name")
-            .did_you_mean(name.as_str(), names());
+        let mut diagnostic = Diagnostic::error(
+            Code::UnknownNode,
+            format!("unknown node `{name}`"),
+            &self.source,
+            span,
+        )
+        .label("no node has this name")
+        .did_you_mean(name.as_str(), names());
         if diagnostic.help.is_empty() {
             diagnostic = diagnostic.help(format!("the nodes are {}", or_list(names())));
         }
@@ -156,7 +218,10 @@ impl Flow {
                 problems.push(
                     Diagnostic::error(
                         Code::Conflict,
-                        format!("`{}` stands in for `{}` already", fallback.value, first.name.value),
+                        format!(
+                            "`{}` stands in for `{}` already",
+                            fallback.value, first.name.value
+                        ),
                         &self.source,
                         fallback.span,
                     )
@@ -167,12 +232,12 @@ impl Flow {
     }
 
     /// Reports cycles with all their nodes, then references that point downwards.
-    fn order_of(&self, links: Vec<Link>, problems: &mut Diagnostics) {
+    fn order_of(&self, links: &[Link], problems: &mut Diagnostics) {
         let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.nodes.len(), links.len());
         for _ in &self.nodes {
             graph.add_node(());
         }
-        for link in &links {
+        for link in links {
             graph.add_edge(NodeIndex::new(link.from), NodeIndex::new(link.to), ());
         }
         if self.order == Order::Sequential {
@@ -182,27 +247,50 @@ impl Flow {
         }
         let mut component = vec![usize::MAX; self.nodes.len()];
         let components = tarjan_scc(&graph);
-        for (number, members) in components.iter().enumerate().filter(|(_, members)| members.len() > 1) {
+        for (number, members) in components
+            .iter()
+            .enumerate()
+            .filter(|(_, members)| members.len() > 1)
+        {
             for member in members {
                 component[member.index()] = number;
             }
         }
-        for link in &links {
+        for link in links {
             if link.from == link.to {
                 let name = &self.nodes[link.to].name;
                 problems.push(
-                    Diagnostic::error(Code::SelfReference, format!("node `{}` waits for itself", name.value), &self.source, link.span)
-                        .label("refers to its own node")
-                        .also(&self.source, name.span, "declared here")
-                        .help("remove the reference"),
+                    Diagnostic::error(
+                        Code::SelfReference,
+                        format!("node `{}` waits for itself", name.value),
+                        &self.source,
+                        link.span,
+                    )
+                    .label("refers to its own node")
+                    .also(&self.source, name.span, "declared here")
+                    .help("remove the reference"),
                 );
-            } else if link.reference && link.from > link.to && (component[link.from] == usize::MAX || component[link.from] != component[link.to]) {
+            } else if link.reference
+                && link.from > link.to
+                && (component[link.from] == usize::MAX
+                    || component[link.from] != component[link.to])
+            {
                 self.later(link, problems);
             }
         }
-        for (number, members) in components.iter().enumerate().filter(|(_, members)| members.len() > 1) {
-            let inside: Vec<&Link> =
-                links.iter().filter(|link| link.from != link.to && component[link.from] == number && component[link.to] == number).collect();
+        for (number, members) in components
+            .iter()
+            .enumerate()
+            .filter(|(_, members)| members.len() > 1)
+        {
+            let inside: Vec<&Link> = links
+                .iter()
+                .filter(|link| {
+                    link.from != link.to
+                        && component[link.from] == number
+                        && component[link.to] == number
+                })
+                .collect();
             let backward: Vec<&&Link> = inside.iter().filter(|link| link.from > link.to).collect();
             // In a sequential flow every upward reference closes a cycle with the order itself;
             // that reads better as what it is.
@@ -222,7 +310,10 @@ impl Flow {
         problems.push(
             Diagnostic::error(
                 Code::LaterNode,
-                format!("`{}` refers to `{}`, which comes after it, on line {line}", node.value, target.value),
+                format!(
+                    "`{}` refers to `{}`, which comes after it, on line {line}",
+                    node.value, target.value
+                ),
                 &self.source,
                 link.span,
             )
@@ -233,7 +324,11 @@ impl Flow {
 
     fn cycle(&self, members: &[NodeIndex], inside: &[&Link], problems: &mut Diagnostics) {
         // Walks the cycle through the first member in file order, shortest way round.
-        let start = members.iter().map(|member| member.index()).min().unwrap_or(0);
+        let start = members
+            .iter()
+            .map(|member| member.index())
+            .min()
+            .unwrap_or(0);
         let mut previous: HashMap<usize, &Link> = HashMap::new();
         let mut queue = std::collections::VecDeque::from([start]);
         'search: while let Some(at) = queue.pop_front() {
@@ -242,8 +337,8 @@ impl Flow {
                     previous.insert(start, link);
                     break 'search;
                 }
-                if !previous.contains_key(&link.to) {
-                    previous.insert(link.to, link);
+                if let std::collections::hash_map::Entry::Vacant(e) = previous.entry(link.to) {
+                    e.insert(link);
                     queue.push_back(link.to);
                 }
             }
@@ -263,7 +358,12 @@ impl Flow {
             .chain(chain.iter().map(|link| link.to))
             .map(|at| self.nodes[at].name.value.as_str())
             .collect();
-        let lines = |link: &Link| format!("`{}` waits for `{}`", self.nodes[link.to].name.value, self.nodes[link.from].name.value);
+        let lines = |link: &Link| {
+            format!(
+                "`{}` waits for `{}`",
+                self.nodes[link.to].name.value, self.nodes[link.from].name.value
+            )
+        };
         let mut diagnostic = Diagnostic::error(
             Code::Cycle,
             format!("these nodes wait for each other: {}", names.join(" -> ")),
@@ -299,7 +399,12 @@ impl NodeDecl {
             add(binding, Place::Inputs);
         }
         if let KindDecl::Process(process) = &self.kind {
-            process.command.iter().chain(&process.cwd).chain(process.env.values()).for_each(|binding| add(binding, Place::Inputs));
+            process
+                .command
+                .iter()
+                .chain(&process.cwd)
+                .chain(process.env.values())
+                .for_each(|binding| add(binding, Place::Inputs));
         }
         if let Some(foreach) = &self.foreach {
             add(&foreach.binding, Place::Condition);

@@ -32,7 +32,11 @@ impl<'a, 'p> Cursor<'a, 'p> {
             problems.push(wrong_type(source, node, what, "a mapping"));
             return None;
         };
-        let known = || tables.iter().flat_map(|table| table.iter().map(|key| key.name));
+        let known = || {
+            tables
+                .iter()
+                .flat_map(|table| table.iter().map(|key| key.name))
+        };
         for entry in entries {
             // `x-…` keys are the author's own, as in OpenAPI and compose files.
             if known().any(|name| name == entry.key) || entry.key.starts_with("x-") {
@@ -50,7 +54,12 @@ impl<'a, 'p> Cursor<'a, 'p> {
             }
             problems.push(diagnostic);
         }
-        Some(Self { source, problems, span: node.span, entries })
+        Some(Self {
+            source,
+            problems,
+            span: node.span,
+            entries,
+        })
     }
 
     pub(crate) fn entry(&self, key: &str) -> Option<&'a Entry> {
@@ -63,23 +72,24 @@ impl<'a, 'p> Cursor<'a, 'p> {
 
     pub(crate) fn text(&mut self, key: &str) -> Option<Spanned<String>> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::Text(text) => Some(Spanned { value: text.clone(), span: node.span }),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "a string");
-                None
-            }
+        if let Kind::Text(text) = &node.kind {
+            Some(Spanned {
+                value: text.clone(),
+                span: node.span,
+            })
+        } else {
+            self.wrong_type(node, &format!("`{key}`"), "a string");
+            None
         }
     }
 
     pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::Scalar(Value::Bool(value)) => Some(*value),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "`true` or `false`");
-                None
-            }
+        if let Kind::Scalar(Value::Bool(value)) = &node.kind {
+            Some(*value)
+        } else {
+            self.wrong_type(node, &format!("`{key}`"), "`true` or `false`");
+            None
         }
     }
 
@@ -95,7 +105,8 @@ impl<'a, 'p> Cursor<'a, 'p> {
             diagnostic.code = Code::BadValue;
             diagnostic.message = format!("`{key}` is not a duration");
         }
-        self.problems.push(diagnostic.help("write a whole number and a unit: `30s`, `5m`, `72h`, `2d`"));
+        self.problems
+            .push(diagnostic.help("write a whole number and a unit: `30s`, `5m`, `72h`, `2d`"));
         None
     }
 
@@ -107,9 +118,14 @@ impl<'a, 'p> Cursor<'a, 'p> {
         }
         let all = || words.iter().map(|(word, _)| *word);
         self.problems.push(
-            Diagnostic::error(Code::BadValue, format!("`{key}` cannot be `{value}`"), self.source, span)
-                .did_you_mean(&value, all())
-                .help(format!("write {}", or_list(all()))),
+            Diagnostic::error(
+                Code::BadValue,
+                format!("`{key}` cannot be `{value}`"),
+                self.source,
+                span,
+            )
+            .did_you_mean(&value, all())
+            .help(format!("write {}", or_list(all()))),
         );
         None
     }
@@ -117,12 +133,11 @@ impl<'a, 'p> Cursor<'a, 'p> {
     /// A list of anything.
     pub(crate) fn list(&mut self, key: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;
-        match &node.kind {
-            Kind::List(items) => Some(items),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "a list");
-                None
-            }
+        if let Kind::List(items) = &node.kind {
+            Some(items)
+        } else {
+            self.wrong_type(node, &format!("`{key}`"), "a list");
+            None
         }
     }
 
@@ -130,7 +145,10 @@ impl<'a, 'p> Cursor<'a, 'p> {
     pub(crate) fn map(&mut self, key: &str) -> &'a [Entry] {
         match self.get(key) {
             None => &[],
-            Some(Node { kind: Kind::Map(entries), .. }) => entries,
+            Some(Node {
+                kind: Kind::Map(entries),
+                ..
+            }) => entries,
             Some(node) if node.is_null() => &[],
             Some(node) => {
                 self.wrong_type(node, &format!("`{key}`"), "a mapping");
@@ -145,19 +163,27 @@ impl<'a, 'p> Cursor<'a, 'p> {
             return true;
         }
         self.problems.push(
-            Diagnostic::error(Code::BadName, format!("`{name}` cannot name {what}"), self.source, span)
-                .help("begin with a letter or `_`, go on with letters, digits, `_` or `-`"),
+            Diagnostic::error(
+                Code::BadName,
+                format!("`{name}` cannot name {what}"),
+                self.source,
+                span,
+            )
+            .help("begin with a letter or `_`, go on with letters, digits, `_` or `-`"),
         );
         false
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
-        self.problems.push(wrong_type(self.source, node, what, wanted));
+        self.problems
+            .push(wrong_type(self.source, node, what, wanted));
     }
 
     pub(crate) fn missing(&mut self, what: &str, key: &str, help: &str) {
         let line_end = self.source.text[self.source.floor(self.span.start)..].find('\n');
-        let end = line_end.map_or(self.span.end, |length| self.span.end.min(self.span.start + length));
+        let end = line_end.map_or(self.span.end, |length| {
+            self.span.end.min(self.span.start + length)
+        });
         self.problems.push(
             Diagnostic::error(
                 Code::MissingKey,
@@ -170,7 +196,17 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 }
 
-pub(crate) fn wrong_type(source: &Arc<Source>, node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error(Code::WrongType, format!("{what} must be {wanted}"), source, node.span)
-        .label(format!("this is {}", node.type_name()))
+pub(crate) fn wrong_type(
+    source: &Arc<Source>,
+    node: &Node,
+    what: &str,
+    wanted: &str,
+) -> Diagnostic {
+    Diagnostic::error(
+        Code::WrongType,
+        format!("{what} must be {wanted}"),
+        source,
+        node.span,
+    )
+    .label(format!("this is {}", node.type_name()))
 }

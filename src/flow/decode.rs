@@ -26,22 +26,39 @@ impl Flow {
         }
         let mut cursor = Cursor::open(&root, "a flow", &[keys::FLOW], source, problems)?;
         let stem = source.path.rsplit(['/', '\\']).next().unwrap_or_default();
-        let stem = stem.strip_suffix(".yaml").or_else(|| stem.strip_suffix(".yml")).unwrap_or(stem);
-        let name = cursor.text("name").map_or_else(|| stem.to_owned(), |text| text.value);
-        let description = cursor.text("description").map(|text| text.value).unwrap_or_default();
+        let stem = stem
+            .strip_suffix(".yaml")
+            .or_else(|| stem.strip_suffix(".yml"))
+            .unwrap_or(stem);
+        let name = cursor
+            .text("name")
+            .map_or_else(|| stem.to_owned(), |text| text.value);
+        let description = cursor
+            .text("description")
+            .map(|text| text.value)
+            .unwrap_or_default();
         cursor.text("$schema");
         cursor.word("dialect", &[("flowctl", ())]);
         let order = cursor
-            .word("order", &[("parallel", Order::Parallel), ("sequential", Order::Sequential)])
+            .word(
+                "order",
+                &[
+                    ("parallel", Order::Parallel),
+                    ("sequential", Order::Sequential),
+                ],
+            )
             .unwrap_or_default();
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
-        let node_items = match cursor.get("nodes") {
-            Some(_) => cursor.list("nodes").unwrap_or_default(),
-            None => {
-                cursor.missing("a flow", "nodes", "add `nodes:` with a list of nodes; `flowctl init` writes an example");
-                &[]
-            }
+        let node_items = if cursor.get("nodes").is_some() {
+            cursor.list("nodes").unwrap_or_default()
+        } else {
+            cursor.missing(
+                "a flow",
+                "nodes",
+                "add `nodes:` with a list of nodes; `flowctl init` writes an example",
+            );
+            &[]
         };
         let mut inputs = IndexMap::new();
         for entry in input_entries {
@@ -51,13 +68,24 @@ impl Flow {
                 inputs.insert(entry.key.clone(), input);
             }
         }
-        let nodes = node_items.iter().filter_map(|item| NodeDecl::decode(item, source, problems)).collect();
+        let nodes = node_items
+            .iter()
+            .filter_map(|item| NodeDecl::decode(item, source, problems))
+            .collect();
         let mut outputs = IndexMap::new();
         for entry in output_entries {
             let binding = InputBinding::decode(&entry.value, entry.key_span, source, problems);
             outputs.insert(entry.key.clone(), binding);
         }
-        Some(Self { name, description, order, inputs, nodes, outputs, source: Arc::clone(source) })
+        Some(Self {
+            name,
+            description,
+            order,
+            inputs,
+            nodes,
+            outputs,
+            source: Arc::clone(source),
+        })
     }
 }
 
@@ -68,6 +96,10 @@ impl InputBinding {
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Self {
-        Self { binding: Binding::compile(node, source, problems), key_span, node: node.clone() }
+        Self {
+            binding: Binding::compile(node, source, problems),
+            key_span,
+            node: node.clone(),
+        }
     }
 }

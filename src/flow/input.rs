@@ -71,31 +71,49 @@ pub struct InputDecl {
 }
 
 impl InputDecl {
-    pub(super) fn decode(entry: &Entry, source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn decode(
+        entry: &Entry,
+        source: &Arc<Source>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
         let what = format!("the input `{}`", entry.key);
         let tables = [keys::INPUT, keys::INPUT_KEYWORDS];
         let mut cursor = Cursor::open(&entry.value, &what, &tables, source, problems)?;
         cursor.check_name("an input", &entry.key, entry.key_span);
         if cursor.get("type").is_none() {
-            cursor.missing(&what, "type", "add `type: string` (or integer, number, boolean, list, object)");
+            cursor.missing(
+                &what,
+                "type",
+                "add `type: string` (or integer, number, boolean, list, object)",
+            );
             return None;
         }
         let input_type = cursor.word("type", &InputType::WORDS)?;
-        let description = cursor.text("description").map(|text| text.value).unwrap_or_default();
+        let description = cursor
+            .text("description")
+            .map(|text| text.value)
+            .unwrap_or_default();
         let mut schema = Object::new();
         schema.insert("type".to_owned(), json!(input_type.json_type()));
         if !description.is_empty() {
             schema.insert("description".to_owned(), json!(description));
         }
         for keyword in keys::INPUT_KEYWORDS {
-            let Some(node) = cursor.get(keyword.name) else { continue };
+            let Some(node) = cursor.get(keyword.name) else {
+                continue;
+            };
             let value = node.to_value();
             let takes = Schema::compile(&(keyword.schema)()).expect("the tables hold schemas");
             if let Some(violation) = takes.check(&value).first() {
                 let at = node.descend(violation.path.iter().map(String::as_str));
                 cursor.problems.push(
-                    Diagnostic::error(Code::WrongType, format!("`{}` cannot be this", keyword.name), source, at.span)
-                        .label(violation.message.clone()),
+                    Diagnostic::error(
+                        Code::WrongType,
+                        format!("`{}` cannot be this", keyword.name),
+                        source,
+                        at.span,
+                    )
+                    .label(violation.message.clone()),
                 );
                 return None;
             }
@@ -105,7 +123,12 @@ impl InputDecl {
         let compiled = match Schema::compile(&schema) {
             Ok(compiled) => Arc::new(compiled),
             Err(message) => {
-                let diagnostic = Diagnostic::error(Code::BadSchema, format!("{what} has no valid schema"), source, entry.value.span);
+                let diagnostic = Diagnostic::error(
+                    Code::BadSchema,
+                    format!("{what} has no valid schema"),
+                    source,
+                    entry.value.span,
+                );
                 problems.push(diagnostic.label(message));
                 return None;
             }
@@ -120,15 +143,30 @@ impl InputDecl {
             if let Some(violation) = compiled.check(&given).first() {
                 let at = node.descend(violation.path.iter().map(String::as_str));
                 problems.push(
-                    Diagnostic::error(Code::BadDefault, format!("the default of `{}` does not fit its declaration", entry.key), source, at.span)
-                        .label(violation.message.clone())
-                        .also(source, entry.key_span, "declared here"),
+                    Diagnostic::error(
+                        Code::BadDefault,
+                        format!(
+                            "the default of `{}` does not fit its declaration",
+                            entry.key
+                        ),
+                        source,
+                        at.span,
+                    )
+                    .label(violation.message.clone())
+                    .also(source, entry.key_span, "declared here"),
                 );
                 return None;
             }
             value = Some(given);
         }
-        Some(Self { input_type, default: value, description, schema, compiled, key_span: entry.key_span })
+        Some(Self {
+            input_type,
+            default: value,
+            description,
+            schema,
+            compiled,
+            key_span: entry.key_span,
+        })
     }
 
     /// Reads `-i name=text`: text as it stands for strings, JSON or YAML for everything else.
@@ -145,12 +183,16 @@ impl InputDecl {
         match (node, problems.iter().next()) {
             (Some(node), None) => match node.to_value() {
                 // `-i target_clouds=azure,aws` is what people type first.
-                Value::String(text) if self.input_type == InputType::List => {
-                    Ok(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
-                }
+                Value::String(text) if self.input_type == InputType::List => Ok(text
+                    .split(',')
+                    .map(|item| Value::String(item.trim().to_owned()))
+                    .collect()),
                 value => Ok(value),
             },
-            (_, problem) => Err(problem.map_or_else(|| "not YAML".to_owned(), |problem| problem.message.clone())),
+            (_, problem) => {
+                Err(problem
+                    .map_or_else(|| "not YAML".to_owned(), |problem| problem.message.clone()))
+            }
         }
     }
 
@@ -158,7 +200,13 @@ impl InputDecl {
     #[must_use]
     pub fn expects(&self) -> String {
         let allowed = |schema: &Value| {
-            schema["enum"].as_array().map(|values| values.iter().map(crate::value::to_text).collect::<Vec<_>>().join(", "))
+            schema["enum"].as_array().map(|values| {
+                values
+                    .iter()
+                    .map(crate::value::to_text)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            })
         };
         if let Some(values) = allowed(&self.schema) {
             return format!("one of {values}");
@@ -179,6 +227,11 @@ impl InputDecl {
 
 /// Reports an entry that is no mapping at all, with the short form that people try first.
 pub(super) fn not_a_mapping(entry: &Entry, source: &Arc<Source>) -> Diagnostic {
-    wrong_type(source, &entry.value, &format!("the input `{}`", entry.key), "a mapping")
-        .help(format!("write `{}: {{ type: string }}`", entry.key))
+    wrong_type(
+        source,
+        &entry.value,
+        &format!("the input `{}`", entry.key),
+        "a mapping",
+    )
+    .help(format!("write `{}: {{ type: string }}`", entry.key))
 }

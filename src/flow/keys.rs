@@ -20,24 +20,57 @@ pub(super) const LATER_KINDS: [&str; 5] = ["python", "prompt", "llm", "http", "c
 /// The kinds of nodes.
 pub const NEAR_KINDS: [&str; 5] = ["persona", "skill", "process", "flow", "approval"];
 /// What a flow input may be.
-pub(super) const INPUT_TYPES: [&str; 9] =
-    ["string", "integer", "int", "number", "double", "boolean", "bool", "list", "object"];
+pub(super) const INPUT_TYPES: [&str; 9] = [
+    "string", "integer", "int", "number", "double", "boolean", "bool", "list", "object",
+];
 
 pub(super) const FLOW: &[Key] = &[
-    key("$schema", text, "The JSON Schema of this file, for editors."),
+    key(
+        "$schema",
+        text,
+        "The JSON Schema of this file, for editors.",
+    ),
     key("name", text, "The flow's name; by default the file's name."),
     key("description", text, "One sentence for people."),
-    key("dialect", || json!({ "enum": ["flowctl"] }), "How the file is read; `flowctl` is the default here."),
-    key("order", || json!({ "enum": ["parallel", "sequential"] }), "`sequential`: each node runs after the one above it."),
-    key("inputs", || json!({ "type": ["object", "null"], "propertyNames": name_schema(), "additionalProperties": { "$ref": "#/$defs/input" } }), "What the flow takes."),
-    key("nodes", || json!({ "type": "array", "items": { "$ref": "#/$defs/node" } }), "What the flow runs, in file order."),
-    key("outputs", || json!({ "type": ["object", "null"], "propertyNames": name_schema() }), "What the flow gives, usually `${NODE.output.PORT}`."),
+    key(
+        "dialect",
+        || json!({ "enum": ["flowctl"] }),
+        "How the file is read; `flowctl` is the default here.",
+    ),
+    key(
+        "order",
+        || json!({ "enum": ["parallel", "sequential"] }),
+        "`sequential`: each node runs after the one above it.",
+    ),
+    key(
+        "inputs",
+        || json!({ "type": ["object", "null"], "propertyNames": name_schema(), "additionalProperties": { "$ref": "#/$defs/input" } }),
+        "What the flow takes.",
+    ),
+    key(
+        "nodes",
+        || json!({ "type": "array", "items": { "$ref": "#/$defs/node" } }),
+        "What the flow runs, in file order.",
+    ),
+    key(
+        "outputs",
+        || json!({ "type": ["object", "null"], "propertyNames": name_schema() }),
+        "What the flow gives, usually `${NODE.output.PORT}`.",
+    ),
 ];
 
 /// Keys of an input that flowctl reads itself; all others are JSON Schema's.
 pub(super) const INPUT: &[Key] = &[
-    key("type", || json!({ "enum": INPUT_TYPES }), "What the value must be."),
-    key("default", || json!(true), "The value when none is given; an input without one must be given."),
+    key(
+        "type",
+        || json!({ "enum": INPUT_TYPES }),
+        "What the value must be.",
+    ),
+    key(
+        "default",
+        || json!(true),
+        "The value when none is given; an input without one must be given.",
+    ),
     key("description", text, "What the input means."),
 ];
 
@@ -45,7 +78,11 @@ pub(super) const INPUT: &[Key] = &[
 pub(super) const INPUT_KEYWORDS: &[Key] = &[
     key("title", text, "A short name for people."),
     key("examples", || json!({ "type": "array" }), "Example values."),
-    key("enum", || json!({ "type": "array" }), "The values that are allowed."),
+    key(
+        "enum",
+        || json!({ "type": "array" }),
+        "The values that are allowed.",
+    ),
     key("const", || json!(true), "The only value that is allowed."),
     key("minLength", count, "The shortest string."),
     key("maxLength", count, "The longest string."),
@@ -55,39 +92,131 @@ pub(super) const INPUT_KEYWORDS: &[Key] = &[
     key("maximum", number, "The greatest number."),
     key("exclusiveMinimum", number, "A number must be greater."),
     key("exclusiveMaximum", number, "A number must be less."),
-    key("multipleOf", || json!({ "type": "number", "exclusiveMinimum": 0 }), "A number must be a multiple."),
-    key("items", || json!({ "type": ["object", "boolean"] }), "The schema of list items."),
+    key(
+        "multipleOf",
+        || json!({ "type": "number", "exclusiveMinimum": 0 }),
+        "A number must be a multiple.",
+    ),
+    key(
+        "items",
+        || json!({ "type": ["object", "boolean"] }),
+        "The schema of list items.",
+    ),
     key("minItems", count, "The shortest list."),
     key("maxItems", count, "The longest list."),
-    key("uniqueItems", || json!({ "type": "boolean" }), "Whether list items must differ."),
-    key("properties", || json!({ "type": "object" }), "The schemas of an object's members."),
-    key("required", || json!({ "type": "array", "items": { "type": "string" } }), "The members that must be there."),
-    key("additionalProperties", || json!({ "type": ["object", "boolean"] }), "The schema of other members."),
+    key(
+        "uniqueItems",
+        || json!({ "type": "boolean" }),
+        "Whether list items must differ.",
+    ),
+    key(
+        "properties",
+        || json!({ "type": "object" }),
+        "The schemas of an object's members.",
+    ),
+    key(
+        "required",
+        || json!({ "type": "array", "items": { "type": "string" } }),
+        "The members that must be there.",
+    ),
+    key(
+        "additionalProperties",
+        || json!({ "type": ["object", "boolean"] }),
+        "The schema of other members.",
+    ),
 ];
 
 pub(super) const NODE: &[Key] = &[
     key("name", name_schema, "The node's name, unique in the file."),
-    key("type", || json!({ "enum": NEAR_KINDS }), "The kind of node."),
+    key(
+        "type",
+        || json!({ "enum": NEAR_KINDS }),
+        "The kind of node.",
+    ),
     key("description", text, "One sentence for people."),
-    key("persona", text, "The registered persona; by default the node's name."),
-    key("skill", text, "The skill folder; by default the node's name."),
+    key(
+        "persona",
+        text,
+        "The registered persona; by default the node's name.",
+    ),
+    key(
+        "skill",
+        text,
+        "The skill folder; by default the node's name.",
+    ),
     key("tool", text, "A registered tool, picked directly."),
     key("flow", text, "The sub-flow's file, relative to this one."),
-    key("command", || json!({ "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } }), "Program and arguments; no shell."),
+    key(
+        "command",
+        || json!({ "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } }),
+        "Program and arguments; no shell.",
+    ),
     key("cwd", text, "The working directory, below the workspace."),
-    key("env", || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }), "Environment variables to set."),
-    key("output", || json!({ "enum": ["text", "json"] }), "How standard output is read."),
-    key("inputs", || json!({ "type": ["object", "null"] }), "Explicit inputs; they win over wiring by name."),
-    key("after", || json!({ "type": "array", "items": name_schema() }), "Nodes that must have ended before."),
-    key("when", || json!({ "type": ["string", "boolean"] }), "A tera expression; the node is bypassed unless it holds."),
-    key("activate", || json!({ "$ref": "#/$defs/activate" }), "The node is bypassed unless `when` equals `is`."),
-    key("foreach", || json!({ "type": ["string", "array"] }), "Runs once per item of this list; the result is a list in the same order."),
-    key("retry", || json!({ "$ref": "#/$defs/retry" }), "How often and when a failed attempt is repeated."),
-    key("timeout", duration_schema, "The longest that one attempt may take."),
-    key("approval", || json!({ "anyOf": [{ "$ref": "#/$defs/approval" }, { "type": "null" }] }), "The node waits for a human's yes."),
-    key("on_error", text, "`fail`, `continue`, or the node whose output stands in."),
-    key("cache", || json!({ "type": "boolean" }), "Whether a pure result may be reused across runs; no effect in this version."),
-    key("evidence", || json!({ "type": "boolean" }), "Whether the node's results are kept as evidence."),
+    key(
+        "env",
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }),
+        "Environment variables to set.",
+    ),
+    key(
+        "output",
+        || json!({ "enum": ["text", "json"] }),
+        "How standard output is read.",
+    ),
+    key(
+        "inputs",
+        || json!({ "type": ["object", "null"] }),
+        "Explicit inputs; they win over wiring by name.",
+    ),
+    key(
+        "after",
+        || json!({ "type": "array", "items": name_schema() }),
+        "Nodes that must have ended before.",
+    ),
+    key(
+        "when",
+        || json!({ "type": ["string", "boolean"] }),
+        "A tera expression; the node is bypassed unless it holds.",
+    ),
+    key(
+        "activate",
+        || json!({ "$ref": "#/$defs/activate" }),
+        "The node is bypassed unless `when` equals `is`.",
+    ),
+    key(
+        "foreach",
+        || json!({ "type": ["string", "array"] }),
+        "Runs once per item of this list; the result is a list in the same order.",
+    ),
+    key(
+        "retry",
+        || json!({ "$ref": "#/$defs/retry" }),
+        "How often and when a failed attempt is repeated.",
+    ),
+    key(
+        "timeout",
+        duration_schema,
+        "The longest that one attempt may take.",
+    ),
+    key(
+        "approval",
+        || json!({ "anyOf": [{ "$ref": "#/$defs/approval" }, { "type": "null" }] }),
+        "The node waits for a human's yes.",
+    ),
+    key(
+        "on_error",
+        text,
+        "`fail`, `continue`, or the node whose output stands in.",
+    ),
+    key(
+        "cache",
+        || json!({ "type": "boolean" }),
+        "Whether a pure result may be reused across runs; no effect in this version.",
+    ),
+    key(
+        "evidence",
+        || json!({ "type": "boolean" }),
+        "Whether the node's results are kept as evidence.",
+    ),
 ];
 
 pub(super) const ACTIVATE: &[Key] = &[
@@ -96,25 +225,65 @@ pub(super) const ACTIVATE: &[Key] = &[
 ];
 
 pub(super) const RETRY: &[Key] = &[
-    key("attempts", || json!({ "type": "integer", "minimum": 1, "maximum": 1000 }), "Attempts in total, the first included."),
-    key("backoff", || json!({ "$ref": "#/$defs/backoff" }), "How long to wait between attempts."),
-    key("on", || json!({ "type": "array", "minItems": 1, "items": { "enum": ["error", "timeout"] } }), "Which failures are repeated; both by default."),
+    key(
+        "attempts",
+        || json!({ "type": "integer", "minimum": 1, "maximum": 1000 }),
+        "Attempts in total, the first included.",
+    ),
+    key(
+        "backoff",
+        || json!({ "$ref": "#/$defs/backoff" }),
+        "How long to wait between attempts.",
+    ),
+    key(
+        "on",
+        || json!({ "type": "array", "minItems": 1, "items": { "enum": ["error", "timeout"] } }),
+        "Which failures are repeated; both by default.",
+    ),
 ];
 
 pub(super) const BACKOFF: &[Key] = &[
     key("initial", duration_schema, "The first wait; 1s by default."),
-    key("factor", || json!({ "type": "number", "minimum": 1, "maximum": 100 }), "By how much each wait grows; 2 by default."),
+    key(
+        "factor",
+        || json!({ "type": "number", "minimum": 1, "maximum": 100 }),
+        "By how much each wait grows; 2 by default.",
+    ),
     key("max", duration_schema, "The longest wait; 60s by default."),
 ];
 
 pub(super) const APPROVAL: &[Key] = &[
-    key("scope", || json!({ "enum": ["following", "dependants"] }), "`following`: no later node starts before the answer."),
+    key(
+        "scope",
+        || json!({ "enum": ["following", "dependants"] }),
+        "`following`: no later node starts before the answer.",
+    ),
     key("timeout", duration_schema, "How long the gate waits."),
-    key("on_timeout", || json!({ "enum": ["reject", "fail"] }), "What happens then."),
-    key("approvers", || json!({ "type": "array", "items": { "type": "string" } }), "Who may answer; needs an `approvers.yaml`."),
-    key("quorum", || json!({ "type": "integer", "minimum": 1 }), "How many must say yes; above 1 needs an `approvers.yaml`."),
-    key("separation_of_duties", || json!({ "type": "boolean" }), "Whether who started the run may not answer; needs an `approvers.yaml`."),
-    key("form", || json!(true), "Fields to fill in with the answer; not in this version."),
+    key(
+        "on_timeout",
+        || json!({ "enum": ["reject", "fail"] }),
+        "What happens then.",
+    ),
+    key(
+        "approvers",
+        || json!({ "type": "array", "items": { "type": "string" } }),
+        "Who may answer; needs an `approvers.yaml`.",
+    ),
+    key(
+        "quorum",
+        || json!({ "type": "integer", "minimum": 1 }),
+        "How many must say yes; above 1 needs an `approvers.yaml`.",
+    ),
+    key(
+        "separation_of_duties",
+        || json!({ "type": "boolean" }),
+        "Whether who started the run may not answer; needs an `approvers.yaml`.",
+    ),
+    key(
+        "form",
+        || json!(true),
+        "Fields to fill in with the answer; not in this version.",
+    ),
 ];
 
 fn text() -> Value {

@@ -23,7 +23,7 @@ pub use input::{InputDecl, InputType};
 pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
-    Activate, ApprovalDecl, Backoff, Expiry, Flow, GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl,
-    ProcessOutput, Retry, RetryOn, Spanned,
+    Activate, ApprovalDecl, Backoff, Expiry, Flow, GateScope, InputBinding, KindDecl, NodeDecl,
+    OnError, Order, ProcessDecl, ProcessOutput, Retry, RetryOn, Spanned,
 };
 pub use schema::json_schema;

@@ -27,11 +27,19 @@ const KIND_KEYS: [(&str, &str); 7] = [
 
 impl NodeDecl {
     /// Reads a node; `None` when it has no usable name or kind.
-    pub(super) fn decode(node: &Node, source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn decode(
+        node: &Node,
+        source: &Arc<Source>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
         let mut cursor = Cursor::open(node, "a node", &[keys::NODE], source, problems)?;
         let Some(name) = cursor.text("name") else {
             if cursor.get("name").is_none() {
-                cursor.missing("a node", "name", "add `name: NAME`; references name the node by it");
+                cursor.missing(
+                    "a node",
+                    "name",
+                    "add `name: NAME`; references name the node by it",
+                );
             }
             return None;
         };
@@ -43,40 +51,63 @@ impl NodeDecl {
                 cursor.wrong_type(item, &format!("item {index} of `after`"), "a node's name");
             }
         }
-        let after = cursor.get("after").map_or(&[][..], |node| match &node.kind {
-            Kind::List(items) => items,
-            _ => &[],
-        });
+        let after = cursor
+            .get("after")
+            .map_or(&[][..], |node| match &node.kind {
+                Kind::List(items) => items,
+                _ => &[],
+            });
         let after = after
             .iter()
             .filter_map(|item| match &item.kind {
-                Kind::Text(text) => Some(Spanned { value: NodeName::from(text), span: item.span }),
+                Kind::Text(text) => Some(Spanned {
+                    value: NodeName::from(text),
+                    span: item.span,
+                }),
                 _ => None,
             })
             .collect();
         let mut inputs = IndexMap::new();
         for entry in cursor.map("inputs") {
-            let binding = InputBinding::decode(&entry.value, entry.key_span, source, cursor.problems);
+            let binding =
+                InputBinding::decode(&entry.value, entry.key_span, source, cursor.problems);
             inputs.insert(entry.key.clone(), binding);
         }
         let when = when(&mut cursor);
-        let foreach = cursor.entry("foreach").and_then(|entry| match &entry.value.kind {
-            Kind::Text(_) | Kind::List(_) => {
-                Some(InputBinding::decode(&entry.value, entry.key_span, source, cursor.problems))
-            }
-            _ => {
-                cursor.problems.push(
-                    wrong_type(source, &entry.value, "`foreach`", "a list or a reference to one")
+        let foreach = cursor
+            .entry("foreach")
+            .and_then(|entry| match &entry.value.kind {
+                Kind::Text(_) | Kind::List(_) => Some(InputBinding::decode(
+                    &entry.value,
+                    entry.key_span,
+                    source,
+                    cursor.problems,
+                )),
+                _ => {
+                    cursor.problems.push(
+                        wrong_type(
+                            source,
+                            &entry.value,
+                            "`foreach`",
+                            "a list or a reference to one",
+                        )
                         .help("write `foreach: ${NODE.output.PORT}`"),
-                );
-                None
-            }
-        });
+                    );
+                    None
+                }
+            });
         if let Some(true) = cursor.boolean("cache") {
-            let span = cursor.entry("cache").map_or(name.span, |entry| entry.key_span);
+            let span = cursor
+                .entry("cache")
+                .map_or(name.span, |entry| entry.key_span);
             cursor.problems.push(
-                Diagnostic::warning(Code::NotSupported, "`cache` has no effect in this version", source, span)
-                    .help("the node runs every time; results are the same"),
+                Diagnostic::warning(
+                    Code::NotSupported,
+                    "`cache` has no effect in this version",
+                    source,
+                    span,
+                )
+                .help("the node runs every time; results are the same"),
             );
         }
         let decl = Self {
@@ -92,14 +123,19 @@ impl NodeDecl {
             on_error: policy::on_error(&mut cursor),
             evidence: cursor.boolean("evidence"),
             kind: kind?,
-            name: Spanned { value: NodeName::from(&name.value), span: name.span },
+            name: Spanned {
+                value: NodeName::from(&name.value),
+                span: name.span,
+            },
         };
         decl.conflicts(node, source, problems);
         Some(decl)
     }
 
     fn conflicts(&self, node: &Node, source: &Arc<Source>, problems: &mut Diagnostics) {
-        let Kind::Map(entries) = &node.kind else { return };
+        let Kind::Map(entries) = &node.kind else {
+            return;
+        };
         let word = self.kind.word();
         for (kind, key) in KIND_KEYS {
             if kind != word
@@ -116,12 +152,21 @@ impl NodeDecl {
                 );
             }
         }
-        let pairs = [("when", "activate", self.when.is_some() && self.activate.is_some())];
+        let pairs = [(
+            "when",
+            "activate",
+            self.when.is_some() && self.activate.is_some(),
+        )];
         for (one, other, both) in pairs {
             if both && let Some(entry) = entries.iter().find(|entry| entry.key == other) {
                 problems.push(
-                    Diagnostic::error(Code::Conflict, format!("`{one}` and `{other}` exclude each other"), source, entry.key_span)
-                        .help(format!("keep `{one}`")),
+                    Diagnostic::error(
+                        Code::Conflict,
+                        format!("`{one}` and `{other}` exclude each other"),
+                        source,
+                        entry.key_span,
+                    )
+                    .help(format!("keep `{one}`")),
                 );
             }
         }
@@ -134,7 +179,13 @@ impl NodeDecl {
                         "remove it: a gate runs nothing"
                     };
                     problems.push(
-                        Diagnostic::error(Code::Conflict, format!("a gate has no `{key}`"), source, entry.key_span).help(help),
+                        Diagnostic::error(
+                            Code::Conflict,
+                            format!("a gate has no `{key}`"),
+                            source,
+                            entry.key_span,
+                        )
+                        .help(help),
                     );
                 }
             }
@@ -149,7 +200,11 @@ fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl>
             return Some(KindDecl::Tool(tool));
         }
         let what = format!("the node `{}`", name.value);
-        cursor.missing(&what, "type", &format!("add `type:` with {}", or_list(NEAR_KINDS)));
+        cursor.missing(
+            &what,
+            "type",
+            &format!("add `type:` with {}", or_list(NEAR_KINDS)),
+        );
         return None;
     };
     let Kind::Text(word) = &node.kind else {
@@ -163,10 +218,17 @@ fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl>
     if let Some(tool) = &tool {
         let help = "remove `tool` or `type`";
         cursor.problems.push(
-            Diagnostic::error(Code::Conflict, format!("a node of `type: {word}` picks no `tool`"), cursor.source, tool.span).help(help),
+            Diagnostic::error(
+                Code::Conflict,
+                format!("a node of `type: {word}` picks no `tool`"),
+                cursor.source,
+                tool.span,
+            )
+            .help(help),
         );
     }
-    let named = |cursor: &mut Cursor<'_, '_>, key: &str| cursor.text(key).unwrap_or_else(|| name.clone());
+    let named =
+        |cursor: &mut Cursor<'_, '_>, key: &str| cursor.text(key).unwrap_or_else(|| name.clone());
     match word.as_str() {
         "persona" => Some(KindDecl::Persona(named(cursor, "persona"))),
         "skill" => Some(KindDecl::Skill(named(cursor, "skill"))),
@@ -175,22 +237,36 @@ fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl>
         "flow" => {
             let path = cursor.text("flow");
             if cursor.get("flow").is_none() {
-                cursor.missing(&format!("the sub-flow node `{}`", name.value), "flow", "add `flow: FILE.yaml`, relative to this file");
+                cursor.missing(
+                    &format!("the sub-flow node `{}`", name.value),
+                    "flow",
+                    "add `flow: FILE.yaml`, relative to this file",
+                );
             }
             path.map(KindDecl::Flow)
         }
         later if LATER_KINDS.contains(&later) => {
             cursor.problems.push(
-                Diagnostic::error(Code::NotSupported, format!("nodes of `type: {later}` do not run in this version"), cursor.source, node.span)
-                    .help("a `type: process` node can run any command, also Python"),
+                Diagnostic::error(
+                    Code::NotSupported,
+                    format!("nodes of `type: {later}` do not run in this version"),
+                    cursor.source,
+                    node.span,
+                )
+                .help("a `type: process` node can run any command, also Python"),
             );
             None
         }
         other => {
             cursor.problems.push(
-                Diagnostic::error(Code::BadValue, format!("there is no node type `{other}`"), cursor.source, node.span)
-                    .did_you_mean(other, NEAR_KINDS)
-                    .help(format!("the types are {}", or_list(NEAR_KINDS))),
+                Diagnostic::error(
+                    Code::BadValue,
+                    format!("there is no node type `{other}`"),
+                    cursor.source,
+                    node.span,
+                )
+                .did_you_mean(other, NEAR_KINDS)
+                .help(format!("the types are {}", or_list(NEAR_KINDS))),
             );
             None
         }
@@ -202,20 +278,28 @@ fn process(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDe
     if cursor.get("command").is_none() {
         let what = format!("the process node `{}`", name.value);
         cursor.missing(&what, "command", "add `command: [program, argument, …]`");
-    } else if let Some(Node { kind: Kind::Text(text), .. }) = cursor.get("command") {
+    } else if let Some(Node {
+        kind: Kind::Text(text),
+        ..
+    }) = cursor.get("command")
+    {
         let node = cursor.get("command").expect("it was just found");
         let words = text.split_whitespace().collect::<Vec<_>>().join(", ");
         cursor.problems.push(
-            wrong_type(source, node, "`command`", "a list").help(format!("no shell splits it; write `command: [{words}]`")),
+            wrong_type(source, node, "`command`", "a list")
+                .help(format!("no shell splits it; write `command: [{words}]`")),
         );
         return None;
     }
     let items = cursor.list("command").unwrap_or_default();
     if items.is_empty()
-        && let Some(node) = cursor.get("command").filter(|node| matches!(node.kind, Kind::List(_)))
+        && let Some(node) = cursor
+            .get("command")
+            .filter(|node| matches!(node.kind, Kind::List(_)))
     {
         cursor.problems.push(
-            Diagnostic::error(Code::BadValue, "`command` is empty", source, node.span).help("the first item is the program"),
+            Diagnostic::error(Code::BadValue, "`command` is empty", source, node.span)
+                .help("the first item is the program"),
         );
         return None;
     }
@@ -224,10 +308,14 @@ fn process(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDe
         command.push(argument(item, "an item of `command`", cursor)?);
     }
     let cwd = match cursor.get("cwd") {
-        Some(node) => Some(argument(node, "`cwd`", cursor).filter(|_| matches!(node.kind, Kind::Text(_))).or_else(|| {
-            cursor.wrong_type(node, "`cwd`", "a string");
-            None
-        })?),
+        Some(node) => Some(
+            argument(node, "`cwd`", cursor)
+                .filter(|_| matches!(node.kind, Kind::Text(_)))
+                .or_else(|| {
+                    cursor.wrong_type(node, "`cwd`", "a string");
+                    None
+                })?,
+        ),
         None => None,
     };
     let mut env = IndexMap::new();
@@ -237,19 +325,39 @@ fn process(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDe
     }
     for entry in cursor.map("env") {
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
-            cursor.problems.push(Diagnostic::error(Code::BadName, format!("`{}` cannot name a variable", entry.key.escape_debug()), source, entry.key_span));
+            cursor.problems.push(Diagnostic::error(
+                Code::BadName,
+                format!("`{}` cannot name a variable", entry.key.escape_debug()),
+                source,
+                entry.key_span,
+            ));
         }
-        env.insert(entry.key.clone(), argument(&entry.value, "a variable of `env`", cursor)?);
+        env.insert(
+            entry.key.clone(),
+            argument(&entry.value, "a variable of `env`", cursor)?,
+        );
     }
-    let output = cursor.word("output", &[("text", ProcessOutput::Text), ("json", ProcessOutput::Json)]).unwrap_or_default();
-    (!command.is_empty()).then_some(KindDecl::Process(ProcessDecl { command, cwd, env, output }))
+    let output = cursor
+        .word(
+            "output",
+            &[("text", ProcessOutput::Text), ("json", ProcessOutput::Json)],
+        )
+        .unwrap_or_default();
+    (!command.is_empty()).then_some(KindDecl::Process(ProcessDecl {
+        command,
+        cwd,
+        env,
+        output,
+    }))
 }
 
 /// A string, or a scalar that is written as one.
 fn argument(node: &Node, what: &str, cursor: &mut Cursor<'_, '_>) -> Option<Binding> {
     match &node.kind {
         Kind::Text(_) => Some(Binding::compile(node, cursor.source, cursor.problems)),
-        Kind::Scalar(value) if !value.is_null() => Some(Binding::Literal(Value::String(value.to_string()))),
+        Kind::Scalar(value) if !value.is_null() => {
+            Some(Binding::Literal(Value::String(value.to_string())))
+        }
         _ => {
             cursor.wrong_type(node, what, "a string");
             None
@@ -268,10 +376,22 @@ fn when(cursor: &mut Cursor<'_, '_>) -> Option<Template> {
         }
     };
     let source = cursor.source;
-    for (open, help) in [("{{", "write the expression without `{{` and `}}`"), ("${", "write the name without `${` and `}`: `when: QA.output.score > 3`")] {
+    for (open, help) in [
+        ("{{", "write the expression without `{{` and `}}`"),
+        (
+            "${",
+            "write the name without `${` and `}`: `when: QA.output.score > 3`",
+        ),
+    ] {
         if let Some(at) = text.find(open) {
             cursor.problems.push(
-                Diagnostic::error(Code::BadTemplate, "`when` takes a bare tera expression", source, node.locate(source, at, at + open.len())).help(help),
+                Diagnostic::error(
+                    Code::BadTemplate,
+                    "`when` takes a bare tera expression",
+                    source,
+                    node.locate(source, at, at + open.len()),
+                )
+                .help(help),
             );
             return None;
         }
@@ -282,7 +402,12 @@ fn when(cursor: &mut Cursor<'_, '_>) -> Option<Template> {
             let shift = text.len() - text.trim_start().len();
             let end = (problem.end.max(problem.start + 1) + shift).min(text.len());
             let start = (problem.start + shift).min(end.saturating_sub(1));
-            cursor.problems.push(Diagnostic::error(Code::BadTemplate, problem.message, source, node.locate(source, source_floor(&text, start), source_ceil(&text, end))));
+            cursor.problems.push(Diagnostic::error(
+                Code::BadTemplate,
+                problem.message,
+                source,
+                node.locate(source, source_floor(&text, start), source_ceil(&text, end)),
+            ));
             None
         }
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::cursor::Cursor;
 use super::keys;
-use super::model::{Activate, ApprovalDecl, Backoff, Expiry, GateScope, OnError, Retry, RetryOn, Spanned};
+use super::model::{
+    Activate, ApprovalDecl, Backoff, Expiry, GateScope, OnError, Retry, RetryOn, Spanned,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Binding;
 use crate::id::NodeName;
@@ -14,14 +16,27 @@ use crate::yaml::{Kind, Node};
 pub(super) fn activate(cursor: &mut Cursor<'_, '_>) -> Option<Activate> {
     let node = cursor.get("activate")?;
     let source = cursor.source;
-    let mut inner = Cursor::open(node, "`activate`", &[keys::ACTIVATE], source, cursor.problems)?;
+    let mut inner = Cursor::open(
+        node,
+        "`activate`",
+        &[keys::ACTIVATE],
+        source,
+        cursor.problems,
+    )?;
     for key in ["when", "is"] {
         if inner.get(key).is_none() {
-            inner.missing("`activate`", key, "write `activate: { when: ${NODE.output.PORT}, is: VALUE }`");
+            inner.missing(
+                "`activate`",
+                key,
+                "write `activate: { when: ${NODE.output.PORT}, is: VALUE }`",
+            );
         }
     }
     let (when, is) = (inner.get("when")?, inner.get("is")?);
-    Some(Activate { when: Binding::compile(when, source, inner.problems), is: is.to_value() })
+    Some(Activate {
+        when: Binding::compile(when, source, inner.problems),
+        is: is.to_value(),
+    })
 }
 
 pub(super) fn retry(cursor: &mut Cursor<'_, '_>) -> Option<Retry> {
@@ -30,37 +45,60 @@ pub(super) fn retry(cursor: &mut Cursor<'_, '_>) -> Option<Retry> {
     let mut inner = Cursor::open(node, "`retry`", &[keys::RETRY], source, cursor.problems)?;
     let attempts = match inner.get("attempts") {
         None => {
-            inner.missing("`retry`", "attempts", "write `retry: { attempts: 3 }`; the first attempt counts");
+            inner.missing(
+                "`retry`",
+                "attempts",
+                "write `retry: { attempts: 3 }`; the first attempt counts",
+            );
             None
         }
         Some(node) => integer(node, 1..=1000).or_else(|| {
             inner.problems.push(
-                Diagnostic::error(Code::BadValue, "`attempts` must be a whole number from 1 to 1000", source, node.span)
-                    .help("the first attempt counts: `attempts: 3` is one attempt and two retries"),
+                Diagnostic::error(
+                    Code::BadValue,
+                    "`attempts` must be a whole number from 1 to 1000",
+                    source,
+                    node.span,
+                )
+                .help("the first attempt counts: `attempts: 3` is one attempt and two retries"),
             );
             None
         }),
     };
     let on = inner.list("on").map(|items| {
-        let mut on = RetryOn { error: false, timeout: false };
+        let mut on = RetryOn {
+            error: false,
+            timeout: false,
+        };
         for item in items {
             match &item.kind {
                 Kind::Text(word) if word == "error" => on.error = true,
                 Kind::Text(word) if word == "timeout" => on.timeout = true,
                 _ => inner.problems.push(
-                    Diagnostic::error(Code::BadValue, "`on` names kinds of failure", source, item.span)
-                        .help("write `error`, `timeout` or both"),
+                    Diagnostic::error(
+                        Code::BadValue,
+                        "`on` names kinds of failure",
+                        source,
+                        item.span,
+                    )
+                    .help("write `error`, `timeout` or both"),
                 ),
             }
         }
         if items.is_empty() {
-            inner.problems.push(Diagnostic::error(Code::BadValue, "`on` is empty, so nothing is repeated", source, node.span));
+            inner.problems.push(Diagnostic::error(
+                Code::BadValue,
+                "`on` is empty, so nothing is repeated",
+                source,
+                node.span,
+            ));
         }
         on
     });
     let mut backoff = Backoff::default();
     if let Some(node) = inner.get("backoff")
-        && let Some(mut inner) = Cursor::open(node, "`backoff`", &[keys::BACKOFF], source, inner.problems)
+        && let Some(mut inner) =
+            Cursor::open(node, "`backoff`", &[keys::BACKOFF], source, inner.problems)
     {
         if let Some(initial) = inner.duration("initial") {
             backoff.initial = initial;
@@ -71,15 +109,29 @@ pub(super) fn retry(cursor: &mut Cursor<'_, '_>) -> Option<Retry> {
         }
         if let Some(node) = inner.get("factor") {
             match &node.kind {
-                Kind::Scalar(Value::Number(number)) if number.as_f64().is_some_and(|n| (1.0..=100.0).contains(&n)) => {
+                Kind::Scalar(Value::Number(number))
+                    if number.as_f64().is_some_and(|n| (1.0..=100.0).contains(&n)) =>
+                {
                     backoff.factor = number.as_f64().unwrap_or(backoff.factor);
                 }
-                _ => inner.problems.push(Diagnostic::error(Code::BadValue, "`factor` must be a number from 1 to 100", source, node.span)),
+                _ => inner.problems.push(Diagnostic::error(
+                    Code::BadValue,
+                    "`factor` must be a number from 1 to 100",
+                    source,
+                    node.span,
+                )),
             }
         }
     }
     let attempts = u32::try_from(attempts?).ok()?;
-    Some(Retry { attempts, backoff, on: on.unwrap_or(RetryOn { error: true, timeout: true }) })
+    Some(Retry {
+        attempts,
+        backoff,
+        on: on.unwrap_or(RetryOn {
+            error: true,
+            timeout: true,
+        }),
+    })
 }
 
 impl Backoff {
@@ -88,7 +140,9 @@ impl Backoff {
     pub fn wait(&self, attempt: u32) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let seconds = self.initial.as_secs_f64() * self.factor.powi(exponent);
-        Duration::try_from_secs_f64(seconds).unwrap_or(self.max).min(self.max)
+        Duration::try_from_secs_f64(seconds)
+            .unwrap_or(self.max)
+            .min(self.max)
     }
 }
 
@@ -96,33 +150,66 @@ pub(super) fn approval(cursor: &mut Cursor<'_, '_>) -> Option<Spanned<ApprovalDe
     let entry = cursor.entry("approval");
     let is_gate = matches!(cursor.get("type"), Some(Node { kind: Kind::Text(word), .. }) if word == "approval");
     let Some(entry) = entry else {
-        return is_gate.then(|| Spanned { value: ApprovalDecl::default(), span: cursor.span });
+        return is_gate.then(|| Spanned {
+            value: ApprovalDecl::default(),
+            span: cursor.span,
+        });
     };
     let span = entry.key_span;
     if entry.value.is_null() {
-        return Some(Spanned { value: ApprovalDecl::default(), span });
+        return Some(Spanned {
+            value: ApprovalDecl::default(),
+            span,
+        });
     }
     let source = cursor.source;
-    let mut inner = Cursor::open(&entry.value, "`approval`", &[keys::APPROVAL], source, cursor.problems)?;
+    let mut inner = Cursor::open(
+        &entry.value,
+        "`approval`",
+        &[keys::APPROVAL],
+        source,
+        cursor.problems,
+    )?;
     let value = ApprovalDecl {
         scope: inner
-            .word("scope", &[("following", GateScope::Following), ("dependants", GateScope::Dependants)])
+            .word(
+                "scope",
+                &[
+                    ("following", GateScope::Following),
+                    ("dependants", GateScope::Dependants),
+                ],
+            )
             .unwrap_or_default(),
         timeout: inner.duration("timeout"),
-        on_timeout: inner.word("on_timeout", &[("reject", Expiry::Reject), ("fail", Expiry::Fail)]).unwrap_or_default(),
+        on_timeout: inner
+            .word(
+                "on_timeout",
+                &[("reject", Expiry::Reject), ("fail", Expiry::Fail)],
+            )
+            .unwrap_or_default(),
     };
     if inner.get("on_timeout").is_some() && inner.get("timeout").is_none() {
         let node = inner.get("on_timeout").expect("it was just found");
         inner.problems.push(
-            Diagnostic::warning(Code::Conflict, "`on_timeout` without `timeout` never happens", source, node.span)
-                .help("add `timeout: 72h`"),
+            Diagnostic::warning(
+                Code::Conflict,
+                "`on_timeout` without `timeout` never happens",
+                source,
+                node.span,
+            )
+            .help("add `timeout: 72h`"),
         );
     }
     needs_approvers(&mut inner);
     if let Some(entry) = inner.entry("form") {
         inner.problems.push(
-            Diagnostic::error(Code::NotSupported, "`form` is not carried out in this version", source, entry.key_span)
-                .help("remove it; `--comment` takes free text"),
+            Diagnostic::error(
+                Code::NotSupported,
+                "`form` is not carried out in this version",
+                source,
+                entry.key_span,
+            )
+            .help("remove it; `--comment` takes free text"),
         );
     }
     Some(Spanned { value, span })
@@ -139,13 +226,27 @@ fn needs_approvers(cursor: &mut Cursor<'_, '_>) {
     }
     cursor.boolean("separation_of_duties");
     let items = cursor.list("approvers").unwrap_or_default();
-    for item in items.iter().filter(|item| !matches!(item.kind, Kind::Text(_))) {
+    for item in items
+        .iter()
+        .filter(|item| !matches!(item.kind, Kind::Text(_)))
+    {
         cursor.wrong_type(item, "an approver", "a string");
     }
     for (key, needs) in [
         ("approvers", !items.is_empty()),
-        ("quorum", cursor.get("quorum").and_then(|node| integer(node, 2..=i64::MAX)).is_some()),
-        ("separation_of_duties", cursor.get("separation_of_duties").is_some_and(|node| node.to_value() == Value::Bool(true))),
+        (
+            "quorum",
+            cursor
+                .get("quorum")
+                .and_then(|node| integer(node, 2..=i64::MAX))
+                .is_some(),
+        ),
+        (
+            "separation_of_duties",
+            cursor
+                .get("separation_of_duties")
+                .is_some_and(|node| node.to_value() == Value::Bool(true)),
+        ),
     ] {
         if needs && let Some(entry) = cursor.entry(key) {
             cursor.problems.push(
@@ -163,14 +264,19 @@ pub(super) fn on_error(cursor: &mut Cursor<'_, '_>) -> OnError {
         Some(word) => match word.value.as_str() {
             "fail" => OnError::Fail,
             "continue" => OnError::Continue,
-            node => OnError::Fallback(Spanned { value: NodeName::from(node), span: word.span }),
+            node => OnError::Fallback(Spanned {
+                value: NodeName::from(node),
+                span: word.span,
+            }),
         },
     }
 }
 
 fn integer(node: &Node, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
     match &node.kind {
-        Kind::Scalar(Value::Number(number)) => number.as_i64().filter(|number| range.contains(number)),
+        Kind::Scalar(Value::Number(number)) => {
+            number.as_i64().filter(|number| range.contains(number))
+        }
         _ => None,
     }
 }

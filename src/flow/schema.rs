@@ -10,15 +10,19 @@ use crate::value::{Object, Value};
 pub fn json_schema() -> Value {
     let mut node = mapping(&[NODE], &["name"]);
     node["anyOf"] = json!([{ "required": ["type"] }, { "required": ["tool"] }]);
-    let needs = |kind: &str, key: &str| {
-        json!({ "if": { "properties": { "type": { "const": kind } }, "required": ["type"] }, "then": { "required": [key] } })
-    };
+    let needs = |kind: &str, key: &str| json!({ "if": { "properties": { "type": { "const": kind } }, "required": ["type"] }, "then": { "required": [key] } });
     node["allOf"] = json!([needs("process", "command"), needs("flow", "flow")]);
     let mut schema = mapping(&[FLOW], &["nodes"]);
     let rest = std::mem::take(&mut schema);
     let mut schema = Object::new();
-    schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    schema.insert("$id".to_owned(), json!("https://flowctl.dev/schemas/flow.schema.json"));
+    schema.insert(
+        "$schema".to_owned(),
+        json!("https://json-schema.org/draft/2020-12/schema"),
+    );
+    schema.insert(
+        "$id".to_owned(),
+        json!("https://flowctl.dev/schemas/flow.schema.json"),
+    );
     schema.insert("title".to_owned(), json!("A flowctl flow"));
     if let Value::Object(rest) = rest {
         schema.extend(rest);
@@ -75,7 +79,11 @@ mod tests {
             problem.severity == Severity::Error
                 && matches!(
                     problem.code,
-                    Code::UnknownKey | Code::WrongType | Code::BadValue | Code::MissingKey | Code::BadName
+                    Code::UnknownKey
+                        | Code::WrongType
+                        | Code::BadValue
+                        | Code::MissingKey
+                        | Code::BadName
                 )
         })
     }
@@ -93,12 +101,17 @@ mod tests {
             "skill" => Some(("skill", "skill", json!("s"))),
             _ => None,
         };
-        if place == "node" && let Some((kind, needed, example)) = node_kind {
+        if place == "node"
+            && let Some((kind, needed, example)) = node_kind
+        {
             flow["nodes"][0]["type"] = json!(kind);
             flow["nodes"][0][needed] = example;
         }
         if key == "when" && place == "node" {
-            flow["nodes"][0].as_object_mut().expect("an object").remove("activate");
+            flow["nodes"][0]
+                .as_object_mut()
+                .expect("an object")
+                .remove("activate");
         }
         let target = match place {
             "flow" => &mut flow,
@@ -119,10 +132,34 @@ mod tests {
     fn the_decoder_and_the_schema_agree() {
         let schema = Schema::compile(&json_schema()).expect("the schema is a schema");
         let values = [
-            json!(null), json!(true), json!(0), json!(3), json!(-1), json!(1.5), json!("text"), json!("5m"), json!("reject"),
-            json!("sequential"), json!("following"), json!("json"), json!("persona"), json!("flowctl"), json!("string"), json!("1x"), json!(""),
-            json!([]), json!(["error"]), json!(["text", 1]), json!([null]), json!({}), json!({"a": "b"}), json!({"a": null}),
-            json!({"attempts": 2}), json!({"type": "string"}), json!({"a": {"type": "string"}}), json!([{"name": "n", "type": "persona"}]),
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(3),
+            json!(-1),
+            json!(1.5),
+            json!("text"),
+            json!("5m"),
+            json!("reject"),
+            json!("sequential"),
+            json!("following"),
+            json!("json"),
+            json!("persona"),
+            json!("flowctl"),
+            json!("string"),
+            json!("1x"),
+            json!(""),
+            json!([]),
+            json!(["error"]),
+            json!(["text", 1]),
+            json!([null]),
+            json!({}),
+            json!({"a": "b"}),
+            json!({"a": null}),
+            json!({"attempts": 2}),
+            json!({"type": "string"}),
+            json!({"a": {"type": "string"}}),
+            json!([{"name": "n", "type": "persona"}]),
         ];
         let places: [(&str, &[&[Key]]); 7] = [
             ("flow", &[FLOW]),
@@ -136,22 +173,44 @@ mod tests {
         let mut checked = 0;
         let mut differ = Vec::new();
         for (place, tables) in places {
-            let names = tables.iter().flat_map(|table| table.iter()).map(|key| key.name).chain(["unknown_key"]);
+            let names = tables
+                .iter()
+                .flat_map(|table| table.iter())
+                .map(|key| key.name)
+                .chain(["unknown_key"]);
             for name in names {
                 for value in &values {
                     // Whether a default or a pattern fits is asked of the input's own schema.
-                    if place == "input" && matches!(name, "default" | "pattern" | "enum" | "items" | "properties" | "additionalProperties") {
+                    if place == "input"
+                        && matches!(
+                            name,
+                            "default"
+                                | "pattern"
+                                | "enum"
+                                | "items"
+                                | "properties"
+                                | "additionalProperties"
+                        )
+                    {
                         continue;
                     }
                     let flow = with(place, name, value);
                     checked += 1;
                     if decoder_refuses(&flow) == schema.check(&flow).is_empty() {
-                        differ.push(format!("{place}.{name} = {value}: decoder refuses {}", decoder_refuses(&flow)));
+                        differ.push(format!(
+                            "{place}.{name} = {value}: decoder refuses {}",
+                            decoder_refuses(&flow)
+                        ));
                     }
                 }
             }
         }
-        assert!(differ.is_empty(), "{} of {checked} differ:\n{}", differ.len(), differ.join("\n"));
+        assert!(
+            differ.is_empty(),
+            "{} of {checked} differ:\n{}",
+            differ.len(),
+            differ.join("\n")
+        );
         assert!(checked > 1000);
     }
 
@@ -159,10 +218,13 @@ mod tests {
     fn the_committed_schema_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/flow.schema.json");
         let text = serde_json::to_string_pretty(&json_schema()).expect("it is JSON") + "\n";
-        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        if std::env::vars_os().any(|(name, _)| name == "UPDATE_SCHEMAS") {
             std::fs::write(path, &text).expect("the schema can be written");
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(committed == text, "schemas/flow.schema.json is stale: run `UPDATE_SCHEMAS=1 cargo test --lib schema`");
+        assert!(
+            committed == text,
+            "schemas/flow.schema.json is stale: run `UPDATE_SCHEMAS=1 cargo test --lib schema`"
+        );
     }
 }

@@ -34,6 +34,10 @@ impl Host for SkillHost {
         NoHost.run(command)
     }
 
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn now(&self) -> String {
         NoHost.now()
     }

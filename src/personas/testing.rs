@@ -30,6 +30,10 @@ impl Host for NoHost {
         )))
     }
 
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn now(&self) -> String {
         "2026-01-02T03:04:05Z".to_owned()
     }
@@ -153,6 +157,10 @@ impl Host for BlankHost {
         NoHost.run(command)
     }
 
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn now(&self) -> String {
         NoHost.now()
     }
@@ -179,7 +187,7 @@ mod examples {
                     env!("CARGO_MANIFEST_DIR")
                 );
                 let fresh = serde_json::to_string_pretty(value).unwrap() + "\n";
-                if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                if std::env::vars_os().any(|(name, _)| name == "UPDATE_SCHEMAS") {
                     std::fs::write(&path, &fresh).unwrap();
                 }
                 let stored = std::fs::read_to_string(&path).unwrap_or_default();
@@ -201,7 +209,7 @@ pub(super) fn in_step(document: &str, name: &str, fresh: &str) {
     let begin = format!("<!-- generated: {name} -->\n");
     let from = text.find(&begin).unwrap() + begin.len();
     let to = from + text[from..].find("<!-- /generated -->").unwrap();
-    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+    if std::env::vars_os().any(|(name, _)| name == "UPDATE_SCHEMAS") {
         let text = format!("{}\n{fresh}\n{}", &text[..from], &text[to..]);
         std::fs::write(&path, text).unwrap();
     } else {

@@ -15,8 +15,18 @@ const MAX_DEPTH: usize = 16;
 impl Plan {
     /// Compiles a flow file and everything it names. `None` when there is an error among the
     /// problems; warnings are pushed either way.
-    pub fn compile(source: &Arc<Source>, catalog: &dyn Catalog, problems: &mut Diagnostics) -> Option<Self> {
-        let mut compiler = Compiler { catalog, problems, scopes: Vec::new(), done: HashMap::new(), open: Vec::new() };
+    pub fn compile(
+        source: &Arc<Source>,
+        catalog: &dyn Catalog,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let mut compiler = Compiler {
+            catalog,
+            problems,
+            scopes: Vec::new(),
+            done: HashMap::new(),
+            open: Vec::new(),
+        };
         let root = compiler.scope(source);
         let scopes: Option<Vec<Scope>> = compiler.scopes.into_iter().collect();
         match (root, scopes) {
@@ -47,10 +57,19 @@ impl Compiler<'_> {
         let id = ScopeId(u32::try_from(self.scopes.len()).ok()?);
         self.scopes.push(None);
         self.open.push(source.path.clone());
-        let steps: Vec<Option<Step>> = flow.nodes.iter().map(|node| self.step(&flow, node)).collect();
+        let steps: Vec<Option<Step>> = flow
+            .nodes
+            .iter()
+            .map(|node| self.step(&flow, node))
+            .collect();
         self.open.pop();
-        let names: HashMap<&str, NodeId> =
-            flow.nodes.iter().enumerate().rev().map(|(at, node)| (node.name.value.as_str(), NodeId(at as u32))).collect();
+        let names: HashMap<&str, NodeId> = flow
+            .nodes
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(at, node)| (node.name.value.as_str(), NodeId::of(at)))
+            .collect();
         let mut nodes = Vec::with_capacity(flow.nodes.len());
         for (decl, step) in flow.nodes.iter().zip(steps) {
             nodes.push(plan_node(&flow, decl, step, &names));
@@ -59,7 +78,7 @@ impl Compiler<'_> {
             if let Some(Fallback::Node(fallback)) = nodes[at].as_ref().map(|node| node.on_error)
                 && let Some(node) = &mut nodes[fallback.index()]
             {
-                node.stands_in_for = Some(NodeId(at as u32));
+                node.stands_in_for = Some(NodeId::of(at));
             }
         }
         let scopes = &self.scopes;
@@ -74,11 +93,20 @@ impl Compiler<'_> {
             })
             .collect();
         let ordered = order::order(&flow, &nodes, &holding, &names, self.problems)?;
-        let outputs = flow.outputs.iter().map(|(name, output)| (name.clone(), output.binding.clone())).collect();
+        let outputs = flow
+            .outputs
+            .iter()
+            .map(|(name, output)| (name.clone(), output.binding.clone()))
+            .collect();
         self.scopes[id.0 as usize] = Some(Scope {
             name: flow.name,
             source: Arc::clone(source),
             inputs: flow.inputs,
+            names: nodes
+                .iter()
+                .enumerate()
+                .map(|(at, node)| (node.name.clone(), NodeId::of(at)))
+                .collect(),
             nodes,
             outputs,
             graph: ordered.graph,
@@ -94,7 +122,7 @@ impl Compiler<'_> {
             KindDecl::Persona(name) => ("persona", name, Code::UnknownPersona),
             KindDecl::Skill(name) => ("skill", name, Code::UnknownSkill),
             KindDecl::Tool(name) => ("tool", name, Code::UnknownTool),
-            KindDecl::Process(process) => return Some(Step::Process(process.clone())),
+            KindDecl::Process(process) => return Some(Step::Process(Box::new(process.clone()))),
             KindDecl::Approval => return Some(Step::Gate),
             KindDecl::Flow(path) => return self.sub_flow(flow, path).map(Step::Flow),
         };
@@ -112,13 +140,21 @@ impl Compiler<'_> {
             Found::Unknown => {
                 let names = self.catalog.names(kind);
                 let all = || names.iter().map(String::as_str);
-                let mut diagnostic = Diagnostic::error(code, format!("there is no {kind} `{}`", name.value), &flow.source, name.span)
-                    .did_you_mean(&name.value, all());
+                let mut diagnostic = Diagnostic::error(
+                    code,
+                    format!("there is no {kind} `{}`", name.value),
+                    &flow.source,
+                    name.span,
+                )
+                .did_you_mean(&name.value, all());
                 if diagnostic.help.is_empty() {
                     diagnostic = diagnostic.help(format!("there is {}", or_list(all())));
                 }
                 if kind == "skill" {
-                    diagnostic = diagnostic.help(format!("or make one: `skills/{}/skill.yaml` in the workspace", name.value));
+                    diagnostic = diagnostic.help(format!(
+                        "or make one: `skills/{}/skill.yaml` in the workspace",
+                        name.value
+                    ));
                 }
                 self.problems.push(diagnostic);
                 None
@@ -132,8 +168,11 @@ impl Compiler<'_> {
             Ok(source) => source,
             Err(FlowError::Unreadable(message)) => {
                 self.problems.push(
-                    at(Code::FileUnreadable, format!("cannot read the sub-flow `{}`: {message}", path.value))
-                        .help("the path is relative to the file that names it"),
+                    at(
+                        Code::FileUnreadable,
+                        format!("cannot read the sub-flow `{}`: {message}", path.value),
+                    )
+                    .help("the path is relative to the file that names it"),
                 );
                 return None;
             }
@@ -146,13 +185,19 @@ impl Compiler<'_> {
             let mut chain = self.open.clone();
             chain.push(source.path.clone());
             self.problems.push(
-                at(Code::RecursiveFlow, format!("a flow cannot contain itself: {}", chain.join(" -> ")))
-                    .help("repeat work with `foreach`, over a list that is known before"),
+                at(
+                    Code::RecursiveFlow,
+                    format!("a flow cannot contain itself: {}", chain.join(" -> ")),
+                )
+                .help("repeat work with `foreach`, over a list that is known before"),
             );
             return None;
         }
         if self.open.len() >= MAX_DEPTH {
-            self.problems.push(at(Code::RecursiveFlow, format!("sub-flows nest deeper than {MAX_DEPTH}")));
+            self.problems.push(at(
+                Code::RecursiveFlow,
+                format!("sub-flows nest deeper than {MAX_DEPTH}"),
+            ));
             return None;
         }
         if let Some(done) = self.done.get(&source.path) {
@@ -166,14 +211,24 @@ impl Compiler<'_> {
     }
 }
 
-fn plan_node(flow: &Flow, decl: &NodeDecl, step: Option<Step>, names: &HashMap<&str, NodeId>) -> Option<PlanNode> {
+fn plan_node(
+    flow: &Flow,
+    decl: &NodeDecl,
+    step: Option<Step>,
+    names: &HashMap<&str, NodeId>,
+) -> Option<PlanNode> {
     let step = step?;
     let on_error = match &decl.on_error {
         OnError::Fail => Fallback::Fail,
         OnError::Continue => Fallback::Continue,
-        OnError::Fallback(name) => names.get(name.value.as_str()).map_or(Fallback::Fail, |id| Fallback::Node(*id)),
+        OnError::Fallback(name) => names
+            .get(name.value.as_str())
+            .map_or(Fallback::Fail, |id| Fallback::Node(*id)),
     };
-    let gate = decl.approval.as_ref().map(|approval| approval.value.clone());
+    let gate = decl
+        .approval
+        .as_ref()
+        .map(|approval| approval.value.clone());
     let by_kind = gate.is_some() || matches!(&step, Step::Tool(info) if evidence_by_default(info));
     Some(PlanNode {
         name: decl.name.value.clone(),

@@ -22,8 +22,16 @@ pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Vec<Port> {
         Step::Process(_) | Step::Gate => Vec::new(),
         Step::Flow(id) => scopes(*id).map_or_else(Vec::new, |scope| {
             let port = |(name, binding): &(String, Binding)| {
-                let (schema, contract) = binding.whole().map_or((json!(true), None), |reference| given_by(scope, reference, scopes));
-                Port { name: name.clone(), required: true, contract, schema, description: String::new() }
+                let (schema, contract) = binding.whole().map_or((json!(true), None), |reference| {
+                    given_by(scope, reference, scopes)
+                });
+                Port {
+                    name: name.clone(),
+                    required: true,
+                    contract,
+                    schema,
+                    description: String::new(),
+                }
             };
             scope.outputs.iter().map(port).collect()
         }),
@@ -38,14 +46,25 @@ pub(super) fn output_schema(node: &PlanNode, scopes: &Scopes<'_>) -> Value {
         Step::Tool(_) | Step::Process(_) | Step::Flow(_) => {
             let ports = offers(node, scopes);
             let open = matches!(&node.step, Step::Tool(tool) if tool.signature.open);
-            let required: Vec<&str> = ports.iter().filter(|port| port.required).map(|port| port.name.as_str()).collect();
+            let required: Vec<&str> = ports
+                .iter()
+                .filter(|port| port.required)
+                .map(|port| port.name.as_str())
+                .collect();
             // Each port's schema carries its own `$defs`; a path into a port is looked up in the
             // port's schema alone, so nothing is lifted to the top.
-            let properties: Object = ports.iter().map(|port| (port.name.clone(), port.schema.clone())).collect();
+            let properties: Object = ports
+                .iter()
+                .map(|port| (port.name.clone(), port.schema.clone()))
+                .collect();
             json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": open })
         }
     };
-    if node.foreach.is_some() { json!({ "type": "array", "items": one }) } else { one }
+    if node.foreach.is_some() {
+        json!({ "type": "array", "items": one })
+    } else {
+        one
+    }
 }
 
 /// What a gate's decision looks like; `${approval}` and the output of `type: approval`.
@@ -63,11 +82,19 @@ pub(super) fn approval_schema() -> Value {
 }
 
 /// What a path finds in a node's output; and the named contract, when it is exactly a port.
-pub(super) fn lookup_output(node: &PlanNode, reference: &Reference, scopes: &Scopes<'_>) -> (Lookup, Option<String>) {
-    let Some(steps) = reference.path.steps() else { return (Lookup::Unknown, None) };
+pub(super) fn lookup_output(
+    node: &PlanNode,
+    reference: &Reference,
+    scopes: &Scopes<'_>,
+) -> (Lookup, Option<String>) {
+    let Some(steps) = reference.path.steps() else {
+        return (Lookup::Unknown, None);
+    };
     if node.foreach.is_none()
         && let [crate::expr::Step::Key(key), rest @ ..] = steps
-        && let Some(port) = offers(node, scopes).into_iter().find(|port| port.name == *key)
+        && let Some(port) = offers(node, scopes)
+            .into_iter()
+            .find(|port| port.name == *key)
     {
         let found = lookup(&port.schema, rest);
         return (found, port.contract.filter(|_| rest.is_empty()));

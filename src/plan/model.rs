@@ -1,5 +1,6 @@
 //! The compiled plan: scopes of nodes with their wires.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,12 @@ pub struct ScopeId(pub u32);
 pub struct NodeId(pub u32);
 
 impl NodeId {
+    /// The id of the node at an index.
+    #[must_use]
+    pub fn of(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a file of at most 32 MiB holds fewer than 2^32 nodes"))
+    }
+
     /// As an index into `Scope::nodes`.
     #[must_use]
     pub fn index(self) -> usize {
@@ -75,6 +82,8 @@ pub struct Scope {
     pub inputs: IndexMap<String, InputDecl>,
     /// Its nodes, in file order.
     pub nodes: Vec<PlanNode>,
+    /// Its nodes by name.
+    pub(super) names: HashMap<NodeName, NodeId>,
     /// What it gives.
     pub outputs: Vec<(String, Binding)>,
     /// Who comes before whom, and why.
@@ -97,7 +106,7 @@ impl Scope {
     /// A node's id by name.
     #[must_use]
     pub fn find(&self, name: &NodeName) -> Option<NodeId> {
-        self.nodes.iter().position(|node| node.name == *name).map(|index| NodeId(index as u32))
+        self.names.get(name).copied()
     }
 }
 
@@ -152,7 +161,10 @@ impl PlanNode {
     /// Whether the node may end without an output.
     #[must_use]
     pub fn conditional(&self) -> bool {
-        self.when.is_some() || self.activate.is_some() || self.foreach.is_some() || self.stands_in_for.is_some()
+        self.when.is_some()
+            || self.activate.is_some()
+            || self.foreach.is_some()
+            || self.stands_in_for.is_some()
     }
 
     /// What identifies the node's content, besides its inputs.
@@ -184,7 +196,7 @@ pub enum Step {
     /// A registered tool: persona or skill.
     Tool(Box<ToolInfo>),
     /// A command.
-    Process(ProcessDecl),
+    Process(Box<ProcessDecl>),
     /// A sub-flow.
     Flow(ScopeId),
     /// Nothing: the gate is all.

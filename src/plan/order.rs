@@ -28,11 +28,15 @@ pub(super) fn order(
 ) -> Option<Ordered> {
     let mut graph: DiGraph<NodeId, Why> = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);
     for at in 0..nodes.len() {
-        graph.add_node(NodeId(at as u32));
+        graph.add_node(NodeId::of(at));
     }
     let mut edge = |from: NodeId, to: NodeId, why: Why| {
         if from != to {
-            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), why);
+            graph.add_edge(
+                NodeIndex::new(from.index()),
+                NodeIndex::new(to.index()),
+                why,
+            );
         }
     };
     // The stand-in of a node, and its stand-in in turn: whoever reads the node waits for all.
@@ -54,7 +58,7 @@ pub(super) fn order(
     let mut since_gate: Vec<NodeId> = Vec::new();
     let mut gate: Option<NodeId> = None;
     for (at, node) in nodes.iter().enumerate() {
-        let id = NodeId(at as u32);
+        let id = NodeId::of(at);
         let mut reads: Vec<NodeId> = Vec::new();
         for wire in &node.inputs {
             for from in wire.binding.uses().iter().filter_map(&node_of) {
@@ -66,7 +70,9 @@ pub(super) fn order(
         for (used, place) in flow.nodes[at].uses() {
             let Some(from) = node_of(&used) else { continue };
             match place {
-                Place::Inputs if !reads.contains(&from) => edge(from, id, Why::Data("command".to_owned())),
+                Place::Inputs if !reads.contains(&from) => {
+                    edge(from, id, Why::Data("command".to_owned()))
+                }
                 Place::Inputs => {}
                 Place::Condition => edge(from, id, Why::Condition),
             }
@@ -87,7 +93,7 @@ pub(super) fn order(
             edge(id, fallback, Why::Fallback);
         }
         if flow.order == Order::Sequential && at > 0 {
-            edge(NodeId(at as u32 - 1), id, Why::Order);
+            edge(NodeId::of(at - 1), id, Why::Order);
         }
         // Linear, not quadratic: a gate waits for all since the gate before it.
         if let Some(gate) = gate {
@@ -113,7 +119,10 @@ pub(super) fn order(
         graph
             .node_indices()
             .map(|index| {
-                let mut ids: Vec<NodeId> = graph.neighbors_directed(index, direction).map(|other| graph[other]).collect();
+                let mut ids: Vec<NodeId> = graph
+                    .neighbors_directed(index, direction)
+                    .map(|other| graph[other])
+                    .collect();
                 ids.sort_unstable();
                 ids.dedup();
                 ids
@@ -122,26 +131,57 @@ pub(super) fn order(
     };
     let before = neighbours(petgraph::Direction::Incoming);
     let after = neighbours(petgraph::Direction::Outgoing);
-    Some(Ordered { graph, before, after })
+    Some(Ordered {
+        graph,
+        before,
+        after,
+    })
 }
 
-fn report_cycle(flow: &Flow, nodes: &[PlanNode], graph: &DiGraph<NodeId, Why>, problems: &mut Diagnostics) {
-    for members in tarjan_scc(graph).into_iter().filter(|members| members.len() > 1) {
+fn report_cycle(
+    flow: &Flow,
+    nodes: &[PlanNode],
+    graph: &DiGraph<NodeId, Why>,
+    problems: &mut Diagnostics,
+) {
+    for members in tarjan_scc(graph)
+        .into_iter()
+        .filter(|members| members.len() > 1)
+    {
         let mut ids: Vec<NodeId> = members.iter().map(|index| graph[*index]).collect();
         ids.sort_unstable();
         let edges = graph.edge_indices().filter_map(|edge| {
             let (from, to) = graph.edge_endpoints(edge)?;
-            (members.contains(&from) && members.contains(&to)).then(|| (graph[from], graph[to], &graph[edge]))
+            (members.contains(&from) && members.contains(&to))
+                .then(|| (graph[from], graph[to], &graph[edge]))
         });
-        let whys: HashMap<NodeId, String> =
-            edges.map(|(from, to, why)| (to, format!("waits for `{}` ({why})", nodes[from.index()].name))).collect();
-        let names: Vec<&str> = ids.iter().chain(ids.first()).map(|id| nodes[id.index()].name.as_str()).collect();
+        let whys: HashMap<NodeId, String> = edges
+            .map(|(from, to, why)| {
+                (
+                    to,
+                    format!("waits for `{}` ({why})", nodes[from.index()].name),
+                )
+            })
+            .collect();
+        let names: Vec<&str> = ids
+            .iter()
+            .chain(ids.first())
+            .map(|id| nodes[id.index()].name.as_str())
+            .collect();
         let first = &nodes[ids[0].index()];
-        let mut diagnostic =
-            Diagnostic::error(Code::Cycle, format!("these nodes wait for each other: {}", names.join(" -> ")), &flow.source, first.span)
-                .label(whys.get(&ids[0]).cloned().unwrap_or_default());
+        let mut diagnostic = Diagnostic::error(
+            Code::Cycle,
+            format!("these nodes wait for each other: {}", names.join(" -> ")),
+            &flow.source,
+            first.span,
+        )
+        .label(whys.get(&ids[0]).cloned().unwrap_or_default());
         for id in &ids[1..] {
-            diagnostic = diagnostic.also(&flow.source, nodes[id.index()].span, whys.get(id).cloned().unwrap_or_default());
+            diagnostic = diagnostic.also(
+                &flow.source,
+                nodes[id.index()].span,
+                whys.get(id).cloned().unwrap_or_default(),
+            );
         }
         problems.push(diagnostic.help("a gate holds back all nodes below it: move nodes across it, or give it `approval: { scope: dependants }`"));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Plan, Scope, Step, Why, WireWhy};
+use super::model::{Plan, PlanNode, Scope, Step, Why, WireWhy};
 use crate::expr::Use;
 
 /// How a plan is drawn.
@@ -27,7 +27,11 @@ impl Plan {
                 self.mermaid(self.root(), "", 1, &mut text);
             }
             Format::Dot => {
-                _ = writeln!(text, "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\"];", escape(&self.root().name));
+                _ = writeln!(
+                    text,
+                    "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\"];",
+                    escape(&self.root().name)
+                );
                 self.dot(self.root(), "", 1, &mut text);
                 text.push_str("}\n");
             }
@@ -40,26 +44,56 @@ impl Plan {
         let pad = "  ".repeat(depth);
         for node in &scope.nodes {
             let id = format!("{prefix}{}", node.name).replace(['/', '-'], "_");
-            match &node.step {
-                Step::Flow(sub) => {
-                    _ = writeln!(text, "{pad}subgraph {id}[\"{}{}\"]", node.name, times(node.foreach.is_some()));
-                    self.mermaid(self.scope(*sub), &format!("{prefix}{}/", node.name), depth + 1, text);
-                    _ = writeln!(text, "{pad}end");
-                }
-                _ => {
-                    let (open, close) = if node.gate.is_some() { ("{{", "}}") } else { ("[", "]") };
-                    _ = writeln!(text, "{pad}n_{id}{open}\"{}{}\"{close}", node.name, times(node.foreach.is_some()));
-                }
+            if let Step::Flow(sub) = &node.step {
+                _ = writeln!(
+                    text,
+                    "{pad}subgraph {id}[\"{}{}\"]",
+                    node.name,
+                    times(node.foreach.is_some())
+                );
+                self.mermaid(
+                    self.scope(*sub),
+                    &format!("{prefix}{}/", node.name),
+                    depth + 1,
+                    text,
+                );
+                _ = writeln!(text, "{pad}end");
+            } else {
+                let (open, close) = if node.gate.is_some() {
+                    ("{{", "}}")
+                } else {
+                    ("[", "]")
+                };
+                _ = writeln!(
+                    text,
+                    "{pad}n_{id}{open}\"{}{}\"{close}",
+                    node.name,
+                    times(node.foreach.is_some())
+                );
             }
         }
         for (from, to, whys) in edges(scope) {
             let name = |id: super::NodeId| {
                 let node = scope.node(id);
-                let mark = if matches!(node.step, Step::Flow(_)) { "" } else { "n_" };
+                let mark = if matches!(node.step, Step::Flow(_)) {
+                    ""
+                } else {
+                    "n_"
+                };
                 format!("{mark}{prefix}{}", node.name).replace(['/', '-'], "_")
             };
-            let arrow = if whys.iter().any(|why| matches!(why, Why::Data(_))) { "-->" } else { "-.->" };
-            _ = writeln!(text, "{pad}{} {arrow}|\"{}\"| {}", name(from), join(&whys), name(to));
+            let arrow = if whys.iter().any(|why| matches!(why, Why::Data(_))) {
+                "-->"
+            } else {
+                "-.->"
+            };
+            _ = writeln!(
+                text,
+                "{pad}{} {arrow}|\"{}\"| {}",
+                name(from),
+                join(&whys),
+                name(to)
+            );
         }
     }
 
@@ -67,32 +101,69 @@ impl Plan {
         let pad = "  ".repeat(depth);
         for node in &scope.nodes {
             let id = format!("{prefix}{}", node.name);
-            let shape = if node.gate.is_some() { ", shape=hexagon" } else { "" };
+            let shape = if node.gate.is_some() {
+                ", shape=hexagon"
+            } else {
+                ""
+            };
             match &node.step {
                 Step::Flow(sub) => {
-                    _ = writeln!(text, "{pad}subgraph \"cluster_{id}\" {{\n{pad}  label=\"{}{}\";", node.name, times(node.foreach.is_some()));
-                    _ = writeln!(text, "{pad}  \"{id}\" [label=\"{}\", style=dashed];", node.name);
+                    _ = writeln!(
+                        text,
+                        "{pad}subgraph \"cluster_{id}\" {{\n{pad}  label=\"{}{}\";",
+                        node.name,
+                        times(node.foreach.is_some())
+                    );
+                    _ = writeln!(
+                        text,
+                        "{pad}  \"{id}\" [label=\"{}\", style=dashed];",
+                        node.name
+                    );
                     self.dot(self.scope(*sub), &format!("{id}/"), depth + 1, text);
                     _ = writeln!(text, "{pad}}}");
                 }
                 _ => {
-                    _ = writeln!(text, "{pad}\"{id}\" [label=\"{}{}\\n{}\"{shape}];", node.name, times(node.foreach.is_some()), escape(node.kind()));
+                    _ = writeln!(
+                        text,
+                        "{pad}\"{id}\" [label=\"{}{}\\n{}\"{shape}];",
+                        node.name,
+                        times(node.foreach.is_some()),
+                        escape(&kind(node))
+                    );
                 }
             }
         }
         for (from, to, whys) in edges(scope) {
-            let style = if whys.iter().any(|why| matches!(why, Why::Data(_))) { "" } else { ", style=dashed" };
+            let style = if whys.iter().any(|why| matches!(why, Why::Data(_))) {
+                ""
+            } else {
+                ", style=dashed"
+            };
             let (from, to) = (&scope.node(from).name, &scope.node(to).name);
-            _ = writeln!(text, "{pad}\"{prefix}{from}\" -> \"{prefix}{to}\" [label=\"{}\"{style}];", escape(&join(&whys)));
+            _ = writeln!(
+                text,
+                "{pad}\"{prefix}{from}\" -> \"{prefix}{to}\" [label=\"{}\"{style}];",
+                escape(&join(&whys))
+            );
         }
     }
 
     fn text(&self, scope: &Scope, prefix: &str, text: &mut String) {
         for (at, node) in scope.nodes.iter().enumerate() {
-            _ = writeln!(text, "{prefix}{} ({}, line {})", node.name, node.kind(), node.line);
+            _ = writeln!(
+                text,
+                "{prefix}{} ({}, line {})",
+                node.name,
+                kind(node),
+                node.line
+            );
             for wire in &node.inputs {
                 let what = match wire.binding.uses().first() {
-                    _ if wire.binding.whole().is_some() => wire.binding.whole().map(ToString::to_string).unwrap_or_default(),
+                    _ if wire.binding.whole().is_some() => wire
+                        .binding
+                        .whole()
+                        .map(ToString::to_string)
+                        .unwrap_or_default(),
                     Some(_) => {
                         let from: Vec<String> = wire.binding.uses().iter().map(used).collect();
                         format!("an expression over {}", from.join(", "))
@@ -101,8 +172,14 @@ impl Plan {
                 };
                 let why = match wire.why {
                     WireWhy::Explicit => "written under `inputs:`".to_owned(),
-                    WireWhy::Nearest(id) => format!("the nearest node above that offers `{}` (line {})", wire.port, scope.node(id).line),
-                    WireWhy::FlowInput => "the flow input of that name; no node above offers it".to_owned(),
+                    WireWhy::Nearest(id) => format!(
+                        "the nearest node above that offers `{}` (line {})",
+                        wire.port,
+                        scope.node(id).line
+                    ),
+                    WireWhy::FlowInput => {
+                        "the flow input of that name; no node above offers it".to_owned()
+                    }
                 };
                 _ = writeln!(text, "  {} <- {what}: {why}", wire.port);
             }
@@ -131,6 +208,15 @@ fn used(used: &Use<'_>) -> String {
     }
 }
 
+/// What a node runs, for people: `persona`, `skill echo`, `process`.
+fn kind(node: &PlanNode) -> String {
+    match node.kind().split_once(':') {
+        Some((word, name)) if name == node.name.as_str() => word.to_owned(),
+        Some((word, name)) => format!("{word} {name}"),
+        None => node.kind().to_owned(),
+    }
+}
+
 fn times(foreach: bool) -> &'static str {
     if foreach { " (each)" } else { "" }
 }
@@ -140,7 +226,10 @@ fn escape(text: &str) -> String {
 }
 
 fn join(whys: &[&Why]) -> String {
-    whys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    whys.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn edges_into(scope: &Scope, at: usize) -> impl Iterator<Item = (super::NodeId, &Why)> {
@@ -160,10 +249,12 @@ fn edges_into(scope: &Scope, at: usize) -> impl Iterator<Item = (super::NodeId, 
 fn edges(scope: &Scope) -> Vec<(super::NodeId, super::NodeId, Vec<&Why>)> {
     let mut all: Vec<(super::NodeId, super::NodeId, Vec<&Why>)> = Vec::new();
     for at in 0..scope.nodes.len() {
-        let to = super::NodeId(at as u32);
+        let to = super::NodeId::of(at);
         for (from, why) in edges_into(scope, at) {
             match all.last_mut() {
-                Some((last_from, last_to, whys)) if *last_from == from && *last_to == to => whys.push(why),
+                Some((last_from, last_to, whys)) if *last_from == from && *last_to == to => {
+                    whys.push(why);
+                }
                 _ => all.push((from, to, vec![why])),
             }
         }

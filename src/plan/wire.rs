@@ -19,17 +19,37 @@ pub(super) fn connect<'s>(
     problems: &mut Diagnostics,
 ) {
     // Offers are asked for once: a sub-flow's are computed from its outputs.
-    let offered: Vec<Vec<Port>> =
-        nodes.iter().map(|node| node.as_ref().map_or_else(Vec::new, |node| offers(node, scopes))).collect();
+    let offered: Vec<Vec<Port>> = nodes
+        .iter()
+        .map(|node| {
+            node.as_ref()
+                .map_or_else(Vec::new, |node| offers(node, scopes))
+        })
+        .collect();
     let mut latest: HashMap<String, NodeId> = HashMap::new();
     for at in 0..nodes.len() {
         let decl = &flow.nodes[at];
         if let Some(node) = &nodes[at] {
-            let wiring = Wiring { flow, nodes, offered: &offered, latest: &latest, scopes, names };
+            let wiring = Wiring {
+                flow,
+                nodes,
+                offered: &offered,
+                latest: &latest,
+                scopes,
+                names,
+            };
             let inputs = wiring.inputs(at, decl, node, problems);
             wiring.check_references(decl.uses().into_iter().map(|(used, _)| used), problems);
-            let mut reads: Vec<NodeId> = inputs.iter().flat_map(|wire| wire.binding.uses()).filter_map(|used| wiring.node_of(&used)).collect();
-            reads.extend(decl.uses().iter().filter_map(|(used, _)| wiring.node_of(used)));
+            let mut reads: Vec<NodeId> = inputs
+                .iter()
+                .flat_map(|wire| wire.binding.uses())
+                .filter_map(|used| wiring.node_of(&used))
+                .collect();
+            reads.extend(
+                decl.uses()
+                    .iter()
+                    .filter_map(|(used, _)| wiring.node_of(used)),
+            );
             reads.sort_unstable();
             reads.dedup();
             let node = nodes[at].as_mut().expect("it was just there");
@@ -37,11 +57,23 @@ pub(super) fn connect<'s>(
             node.reads = reads;
         }
         for port in &offered[at] {
-            latest.insert(port.name.clone(), NodeId(at as u32));
+            latest.insert(port.name.clone(), NodeId::of(at));
         }
     }
-    let wiring = Wiring { flow, nodes, offered: &offered, latest: &latest, scopes, names };
-    wiring.check_references(flow.outputs.values().flat_map(|output| output.binding.uses()), problems);
+    let wiring = Wiring {
+        flow,
+        nodes,
+        offered: &offered,
+        latest: &latest,
+        scopes,
+        names,
+    };
+    wiring.check_references(
+        flow.outputs
+            .values()
+            .flat_map(|output| output.binding.uses()),
+        problems,
+    );
 }
 
 struct Wiring<'a, 's> {
@@ -70,15 +102,26 @@ impl Wiring<'_, '_> {
             Step::Flow(id) => (self.scopes)(*id).map(|scope| {
                 let port = |(name, input): (&String, &crate::flow::InputDecl)| {
                     let port = Port::new(name, input.schema.clone(), &input.description);
-                    if input.default.is_some() { port.optional() } else { port }
+                    if input.default.is_some() {
+                        port.optional()
+                    } else {
+                        port
+                    }
                 };
                 scope.inputs.iter().map(port).collect()
             }),
         }
     }
 
-    fn inputs(&self, at: usize, decl: &NodeDecl, node: &PlanNode, problems: &mut Diagnostics) -> Vec<Wire> {
-        let anything = || Arc::new(Schema::compile(&serde_json::json!(true)).expect("`true` is a schema"));
+    fn inputs(
+        &self,
+        at: usize,
+        decl: &NodeDecl,
+        node: &PlanNode,
+        problems: &mut Diagnostics,
+    ) -> Vec<Wire> {
+        let anything =
+            || Arc::new(Schema::compile(&serde_json::json!(true)).expect("`true` is a schema"));
         let explicit = |port: &str, input: &InputBinding, schema, required| Wire {
             port: port.to_owned(),
             binding: input.binding.clone(),
@@ -87,14 +130,22 @@ impl Wiring<'_, '_> {
             schema,
         };
         let Some(ports) = self.ports(node) else {
-            return decl.inputs.iter().map(|(name, input)| explicit(name, input, anything(), false)).collect();
+            return decl
+                .inputs
+                .iter()
+                .map(|(name, input)| explicit(name, input, anything(), false))
+                .collect();
         };
         for (name, input) in &decl.inputs {
             if !ports.iter().any(|port| port.name == *name) {
                 let all = || ports.iter().map(|port| port.name.as_str());
-                let mut diagnostic =
-                    Diagnostic::error(Code::UnknownPort, format!("`{}` takes no input `{name}`", decl.name.value), &self.flow.source, input.key_span)
-                        .did_you_mean(name, all());
+                let mut diagnostic = Diagnostic::error(
+                    Code::UnknownPort,
+                    format!("`{}` takes no input `{name}`", decl.name.value),
+                    &self.flow.source,
+                    input.key_span,
+                )
+                .did_you_mean(name, all());
                 if diagnostic.help.is_empty() {
                     diagnostic = diagnostic.help(format!("it takes {}", or_list(all())));
                 }
@@ -115,14 +166,26 @@ impl Wiring<'_, '_> {
                 && let Some((reference, why)) = self.wire(at, decl, port, problems)
             {
                 let binding = Binding::Text(Text::Whole(reference));
-                wires.push(Wire { port: port.name.clone(), binding, why, required: true, schema });
+                wires.push(Wire {
+                    port: port.name.clone(),
+                    binding,
+                    why,
+                    required: true,
+                    schema,
+                });
             }
         }
         wires
     }
 
     /// Feeds a required port by name.
-    fn wire(&self, at: usize, decl: &NodeDecl, port: &Port, problems: &mut Diagnostics) -> Option<(Reference, WireWhy)> {
+    fn wire(
+        &self,
+        at: usize,
+        decl: &NodeDecl,
+        port: &Port,
+        problems: &mut Diagnostics,
+    ) -> Option<(Reference, WireWhy)> {
         let span = decl.name.span;
         if let Some(&producer) = self.latest.get(&port.name)
             && let Some(node) = &self.nodes[producer.index()]
@@ -131,15 +194,41 @@ impl Wiring<'_, '_> {
                 problems.push(self.conditional(decl, port, node));
                 return None;
             }
-            let given = self.offered[producer.index()].iter().find(|given| given.name == port.name)?;
-            self.check_fit(decl, port, given, &format!("`{}`", node.name), span, Some(node.span), problems);
-            let reference = Reference { head: Head::Output(node.name.clone()), path: Path::of_keys([port.name.as_str()]), span };
+            let given = self.offered[producer.index()]
+                .iter()
+                .find(|given| given.name == port.name)?;
+            self.check_fit(
+                decl,
+                port,
+                given,
+                &format!("`{}`", node.name),
+                span,
+                Some(node.span),
+                problems,
+            );
+            let reference = Reference {
+                head: Head::Output(node.name.clone()),
+                path: Path::of_keys([port.name.as_str()]),
+                span,
+            };
             return Some((reference, WireWhy::Nearest(producer)));
         }
         if let Some(input) = self.flow.inputs.get(&port.name) {
             let given = Port::new(&port.name, input.schema.clone(), "");
-            self.check_fit(decl, port, &given, "the flow input", span, Some(input.key_span), problems);
-            let reference = Reference { head: Head::Input(port.name.clone()), path: Path::of_keys([]), span };
+            self.check_fit(
+                decl,
+                port,
+                &given,
+                "the flow input",
+                span,
+                Some(input.key_span),
+                problems,
+            );
+            let reference = Reference {
+                head: Head::Input(port.name.clone()),
+                path: Path::of_keys([]),
+                span,
+            };
             return Some((reference, WireWhy::FlowInput));
         }
         // A node whose tool is unknown may well offer it: one error is enough.
@@ -153,27 +242,51 @@ impl Wiring<'_, '_> {
     fn unfed(&self, at: usize, decl: &NodeDecl, port: &Port) -> Diagnostic {
         let source = &self.flow.source;
         let name = &decl.name.value;
-        let later = (at + 1..self.nodes.len()).find(|&later| self.offered[later].iter().any(|given| given.name == port.name));
+        let later = (at + 1..self.nodes.len()).find(|&later| {
+            self.offered[later]
+                .iter()
+                .any(|given| given.name == port.name)
+        });
         if let Some(producer) = later.and_then(|later| self.nodes[later].as_ref()) {
             return Diagnostic::error(
                 Code::UnfedPort,
-                format!("`{name}` needs `{}`; `{}` offers it, but on line {}, after this node", port.name, producer.name, producer.line),
+                format!(
+                    "`{name}` needs `{}`; `{}` offers it, but on line {}, after this node",
+                    port.name, producer.name, producer.line
+                ),
                 source,
                 decl.name.span,
             )
             .label(format!("needs `{}`", port.name))
-            .also(source, producer.span, format!("offers `{}`, too late", port.name))
+            .also(
+                source,
+                producer.span,
+                format!("offers `{}`, too late", port.name),
+            )
             .help(format!("move `{}` above `{name}`", producer.name));
         }
-        let mut diagnostic =
-            Diagnostic::error(Code::UnfedPort, format!("`{name}` needs `{}`, and nothing offers it", port.name), source, decl.name.span);
+        let mut diagnostic = Diagnostic::error(
+            Code::UnfedPort,
+            format!("`{name}` needs `{}`, and nothing offers it", port.name),
+            source,
+            decl.name.span,
+        );
         if !port.description.is_empty() {
-            diagnostic = diagnostic.label(format!("`{}`: {}", port.name, port.description.trim_end_matches('.')));
+            diagnostic = diagnostic.label(format!(
+                "`{}`: {}",
+                port.name,
+                port.description.trim_end_matches('.')
+            ));
         }
-        let near = self.offered[..at].iter().flatten().map(|given| given.name.as_str()).chain(self.flow.inputs.keys().map(String::as_str));
-        diagnostic
-            .did_you_mean(&port.name, near)
-            .help(format!("write it under `inputs:` of the node, or declare a flow input `{}`", port.name))
+        let near = self.offered[..at]
+            .iter()
+            .flatten()
+            .map(|given| given.name.as_str())
+            .chain(self.flow.inputs.keys().map(String::as_str));
+        diagnostic.did_you_mean(&port.name, near).help(format!(
+            "write it under `inputs:` of the node, or declare a flow input `{}`",
+            port.name
+        ))
     }
 
     fn conditional(&self, decl: &NodeDecl, port: &Port, producer: &PlanNode) -> Diagnostic {
@@ -186,36 +299,83 @@ impl Wiring<'_, '_> {
         };
         Diagnostic::error(
             Code::ConditionalProducer,
-            format!("`{}` needs `{}`, but the nearest node that offers it, `{}`, {why}", decl.name.value, port.name, producer.name),
+            format!(
+                "`{}` needs `{}`, but the nearest node that offers it, `{}`, {why}",
+                decl.name.value, port.name, producer.name
+            ),
             &self.flow.source,
             decl.name.span,
         )
-        .also(&self.flow.source, producer.span, format!("offers `{}`", port.name))
-        .help(format!("write `inputs:` to say what is meant: `{}: ${{{}.output.{}}}`", port.name, producer.name, port.name))
+        .also(
+            &self.flow.source,
+            producer.span,
+            format!("offers `{}`", port.name),
+        )
+        .help(format!(
+            "write `inputs:` to say what is meant: `{}: ${{{}.output.{}}}`",
+            port.name, producer.name, port.name
+        ))
     }
 
     /// Checks an explicit input: a literal against its port, a reference's schema against it.
-    fn check_input(&self, decl: &NodeDecl, port: &Port, input: &InputBinding, schema: &Schema, problems: &mut Diagnostics) {
+    fn check_input(
+        &self,
+        decl: &NodeDecl,
+        port: &Port,
+        input: &InputBinding,
+        schema: &Schema,
+        problems: &mut Diagnostics,
+    ) {
         if let Binding::Literal(value) = &input.binding {
             for violation in schema.check(value) {
-                let at = input.node.descend(violation.path.iter().map(String::as_str));
+                let at = input
+                    .node
+                    .descend(violation.path.iter().map(String::as_str));
                 problems.push(
-                    Diagnostic::error(Code::BadLiteral, format!("`{}` of `{}` cannot be this", port.name, decl.name.value), &self.flow.source, at.span)
-                        .label(violation.message),
+                    Diagnostic::error(
+                        Code::BadLiteral,
+                        format!("`{}` of `{}` cannot be this", port.name, decl.name.value),
+                        &self.flow.source,
+                        at.span,
+                    )
+                    .label(violation.message),
                 );
             }
             return;
         }
-        let Some(reference) = input.binding.whole() else { return };
+        let Some(reference) = input.binding.whole() else {
+            return;
+        };
         let (given, who) = match &reference.head {
             Head::Output(name) => {
-                let Some(node) = self.names.get(name.as_str()).and_then(|id| self.nodes[id.index()].as_ref()) else { return };
-                let (Lookup::Found(schema), contract) = lookup_output(node, reference, self.scopes) else { return };
-                (Port { contract, ..Port::new(&port.name, schema, "") }, format!("`{reference}`"))
+                let Some(node) = self
+                    .names
+                    .get(name.as_str())
+                    .and_then(|id| self.nodes[id.index()].as_ref())
+                else {
+                    return;
+                };
+                let (Lookup::Found(schema), contract) = lookup_output(node, reference, self.scopes)
+                else {
+                    return;
+                };
+                (
+                    Port {
+                        contract,
+                        ..Port::new(&port.name, schema, "")
+                    },
+                    format!("`{reference}`"),
+                )
             }
             Head::Input(name) => {
-                let (Some(input), Some(steps)) = (self.flow.inputs.get(name), reference.path.steps()) else { return };
-                let Lookup::Found(schema) = lookup(&input.schema, steps) else { return };
+                let (Some(input), Some(steps)) =
+                    (self.flow.inputs.get(name), reference.path.steps())
+                else {
+                    return;
+                };
+                let Lookup::Found(schema) = lookup(&input.schema, steps) else {
+                    return;
+                };
                 (Port::new(&port.name, schema, ""), format!("`{reference}`"))
             }
             _ => return,
@@ -223,16 +383,37 @@ impl Wiring<'_, '_> {
         self.check_fit(decl, port, &given, &who, reference.span, None, problems);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the two ends of a wire and where to point")]
-    fn check_fit(&self, decl: &NodeDecl, port: &Port, given: &Port, who: &str, span: Span, from: Option<Span>, problems: &mut Diagnostics) {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the two ends of a wire and where to point"
+    )]
+    fn check_fit(
+        &self,
+        decl: &NodeDecl,
+        port: &Port,
+        given: &Port,
+        who: &str,
+        span: Span,
+        from: Option<Span>,
+        problems: &mut Diagnostics,
+    ) {
         if port.contract.is_some() && port.contract == given.contract {
             return;
         }
-        let Err(mismatch) = compatible(&given.schema, &port.schema) else { return };
-        let place = if mismatch.path.is_empty() { String::new() } else { format!(" at `{}`", mismatch.path.trim_start_matches('.')) };
+        let Err(mismatch) = compatible(&given.schema, &port.schema) else {
+            return;
+        };
+        let place = if mismatch.path.is_empty() {
+            String::new()
+        } else {
+            format!(" at `{}`", mismatch.path.trim_start_matches('.'))
+        };
         let mut diagnostic = Diagnostic::error(
             Code::ContractMismatch,
-            format!("what {who} gives does not fit `{}` of `{}`", port.name, decl.name.value),
+            format!(
+                "what {who} gives does not fit `{}` of `{}`",
+                port.name, decl.name.value
+            ),
             &self.flow.source,
             span,
         )
@@ -243,32 +424,59 @@ impl Wiring<'_, '_> {
         if let Some(from) = from {
             diagnostic = diagnostic.also(&self.flow.source, from, "comes from here");
         }
-        problems.push(diagnostic.help(format!("give the node another value under `inputs:`, `{}: …`", port.name)));
+        problems.push(diagnostic.help(format!(
+            "give the node another value under `inputs:`, `{}: …`",
+            port.name
+        )));
     }
 
     /// Reports references to outputs that a node is known not to have.
-    fn check_references<'u>(&self, uses: impl Iterator<Item = Use<'u>>, problems: &mut Diagnostics) {
+    fn check_references<'u>(
+        &self,
+        uses: impl Iterator<Item = Use<'u>>,
+        problems: &mut Diagnostics,
+    ) {
         for used in uses {
-            let Use::Reference(reference) = used else { continue };
+            let Use::Reference(reference) = used else {
+                continue;
+            };
             let (found, name) = match &reference.head {
                 Head::Output(name) => {
-                    let Some(node) = self.names.get(name.as_str()).and_then(|id| self.nodes[id.index()].as_ref()) else { continue };
-                    (lookup_output(node, reference, self.scopes).0, format!("`{name}`"))
+                    let Some(node) = self
+                        .names
+                        .get(name.as_str())
+                        .and_then(|id| self.nodes[id.index()].as_ref())
+                    else {
+                        continue;
+                    };
+                    (
+                        lookup_output(node, reference, self.scopes).0,
+                        format!("`{name}`"),
+                    )
                 }
                 Head::Input(name) => {
-                    let (Some(input), Some(steps)) = (self.flow.inputs.get(name), reference.path.steps()) else { continue };
+                    let (Some(input), Some(steps)) =
+                        (self.flow.inputs.get(name), reference.path.steps())
+                    else {
+                        continue;
+                    };
                     (lookup(&input.schema, steps), format!("the input `{name}`"))
                 }
                 _ => continue,
             };
             if let Lookup::Absent { step, keys } = found {
                 let all = || keys.iter().map(String::as_str);
-                let mut diagnostic =
-                    Diagnostic::error(Code::UnknownOutput, format!("{name} has no `{step}` here"), &self.flow.source, reference.span)
-                        .did_you_mean(&step, all());
+                let mut diagnostic = Diagnostic::error(
+                    Code::UnknownOutput,
+                    format!("{name} has no `{step}` here"),
+                    &self.flow.source,
+                    reference.span,
+                )
+                .did_you_mean(&step, all());
                 if diagnostic.help.is_empty() {
                     diagnostic = diagnostic.help(if keys.is_empty() {
-                        "it is not an object; run the flow and look with `flowctl show RUN NODE`".to_owned()
+                        "it is not an object; run the flow and look with `flowctl show RUN NODE`"
+                            .to_owned()
                     } else {
                         format!("there is {}", or_list(all()))
                     });

@@ -27,7 +27,18 @@ const MAX_DEPTH: usize = 24;
 /// # Errors
 /// The first mismatch found.
 pub fn compatible(producer: &Value, consumer: &Value) -> Result<(), Mismatch> {
-    check(&Place { schema: producer, root: producer }, &Place { schema: consumer, root: consumer }, "", 0)
+    check(
+        &Place {
+            schema: producer,
+            root: producer,
+        },
+        &Place {
+            schema: consumer,
+            root: consumer,
+        },
+        "",
+        0,
+    )
 }
 
 /// A schema and the document in which its `$ref`s lead.
@@ -41,7 +52,11 @@ impl<'s> Place<'s> {
     fn resolve(self) -> Self {
         let mut schema = self.schema;
         for _ in 0..MAX_DEPTH {
-            let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#')) else {
+            let Some(pointer) = schema
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|text| text.strip_prefix('#'))
+            else {
                 break;
             };
             match self.root.pointer(pointer) {
@@ -53,11 +68,16 @@ impl<'s> Place<'s> {
     }
 
     fn get(self, key: &str) -> Option<Self> {
-        self.schema.get(key).map(|schema| Self { schema, ..self }.resolve())
+        self.schema
+            .get(key)
+            .map(|schema| Self { schema, ..self }.resolve())
     }
 
     fn property(self, name: &str) -> Option<Self> {
-        self.schema.get("properties")?.get(name).map(|schema| Self { schema, ..self }.resolve())
+        self.schema
+            .get("properties")?
+            .get(name)
+            .map(|schema| Self { schema, ..self }.resolve())
     }
 
     fn closed(self) -> bool {
@@ -65,7 +85,12 @@ impl<'s> Place<'s> {
     }
 
     fn required(self) -> impl Iterator<Item = &'s str> {
-        self.schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        self.schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
     }
 
     /// The finite set of values that the schema enumerates, if it does.
@@ -73,7 +98,10 @@ impl<'s> Place<'s> {
         if let Some(value) = self.schema.get("const") {
             return Some(vec![value]);
         }
-        self.schema.get("enum").and_then(Value::as_array).map(|values| values.iter().collect())
+        self.schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .map(|values| values.iter().collect())
     }
 
     /// The types that values may have, with `integer` as `number`; `None` when it does not say.
@@ -81,8 +109,12 @@ impl<'s> Place<'s> {
         let normal = |name: &'s str| if name == "integer" { "number" } else { name };
         match self.schema.get("type") {
             Some(Value::String(name)) => Some([normal(name)].into()),
-            Some(Value::Array(names)) => Some(names.iter().filter_map(Value::as_str).map(normal).collect()),
-            _ => self.values().map(|values| values.into_iter().map(json_type).collect()),
+            Some(Value::Array(names)) => {
+                Some(names.iter().filter_map(Value::as_str).map(normal).collect())
+            }
+            _ => self
+                .values()
+                .map(|values| values.into_iter().map(json_type).collect()),
         }
     }
 }
@@ -99,22 +131,38 @@ fn json_type(value: &Value) -> &'static str {
     TYPES[index]
 }
 
-fn check(producer: &Place<'_>, consumer: &Place<'_>, path: &str, depth: usize) -> Result<(), Mismatch> {
+fn check(
+    producer: &Place<'_>,
+    consumer: &Place<'_>,
+    path: &str,
+    depth: usize,
+) -> Result<(), Mismatch> {
     if depth > MAX_DEPTH {
         return Ok(());
     }
     let (producer, consumer) = (producer.resolve(), consumer.resolve());
-    let mismatch = |message: String| Err(Mismatch { path: path.to_owned(), message });
+    let mismatch = |message: String| {
+        Err(Mismatch {
+            path: path.to_owned(),
+            message,
+        })
+    };
     if let (Some(given), Some(wanted)) = (producer.types(), consumer.types())
         && given.is_disjoint(&wanted)
     {
         let list = |types: &BTreeSet<&str>| types.iter().copied().collect::<Vec<_>>().join(" or ");
-        return mismatch(format!("gives {}, but {} is wanted", list(&given), list(&wanted)));
+        return mismatch(format!(
+            "gives {}, but {} is wanted",
+            list(&given),
+            list(&wanted)
+        ));
     }
     if let (Some(given), Some(wanted)) = (producer.values(), consumer.values())
         && let Some(value) = given.iter().find(|value| !wanted.contains(value))
     {
-        return mismatch(format!("may give {value}, which is not among the values that are taken"));
+        return mismatch(format!(
+            "may give {value}, which is not among the values that are taken"
+        ));
     }
     // Only what is written under `properties` can be compared; an open producer may give more.
     if producer.schema.get("properties").is_some() {
@@ -133,7 +181,8 @@ fn check(producer: &Place<'_>, consumer: &Place<'_>, path: &str, depth: usize) -
     }
     if let Some(properties) = consumer.schema.get("properties").and_then(Value::as_object) {
         for name in properties.keys() {
-            if let (Some(given), Some(wanted)) = (producer.property(name), consumer.property(name)) {
+            if let (Some(given), Some(wanted)) = (producer.property(name), consumer.property(name))
+            {
                 check(&given, &wanted, &format!("{path}.{name}"), depth + 1)?;
             }
         }
@@ -163,7 +212,11 @@ pub enum Lookup {
 /// Follows a singular path through a schema.
 #[must_use]
 pub fn lookup(schema: &Value, steps: &[Step]) -> Lookup {
-    let mut place = Place { schema, root: schema }.resolve();
+    let mut place = Place {
+        schema,
+        root: schema,
+    }
+    .resolve();
     for step in steps {
         let next = match step {
             Step::Key(key) => {
@@ -171,16 +224,25 @@ pub fn lookup(schema: &Value, steps: &[Step]) -> Lookup {
                 let has_properties = place.schema.get("properties").is_some();
                 if found.is_none() && has_properties && place.closed() {
                     let keys = place.schema["properties"].as_object().into_iter().flatten();
-                    return Lookup::Absent { step: key.clone(), keys: keys.map(|(key, _)| key.clone()).collect() };
+                    return Lookup::Absent {
+                        step: key.clone(),
+                        keys: keys.map(|(key, _)| key.clone()).collect(),
+                    };
                 }
                 if found.is_none() && place.types().is_some_and(|types| !types.contains("object")) {
-                    return Lookup::Absent { step: key.clone(), keys: Vec::new() };
+                    return Lookup::Absent {
+                        step: key.clone(),
+                        keys: Vec::new(),
+                    };
                 }
                 found
             }
             Step::Index(index) => {
                 if place.types().is_some_and(|types| !types.contains("array")) {
-                    return Lookup::Absent { step: format!("[{index}]"), keys: Vec::new() };
+                    return Lookup::Absent {
+                        step: format!("[{index}]"),
+                        keys: Vec::new(),
+                    };
                 }
                 place.get("items")
             }
@@ -206,14 +268,34 @@ mod tests {
     #[test]
     fn what_can_never_fit_is_reported() {
         let cases = [
-            (json!({"type": "string"}), json!({"type": "integer"}), Some("")),
+            (
+                json!({"type": "string"}),
+                json!({"type": "integer"}),
+                Some(""),
+            ),
             (json!({"type": "integer"}), json!({"type": "number"}), None),
-            (json!({"type": ["string", "null"]}), json!({"type": "string"}), None),
+            (
+                json!({"type": ["string", "null"]}),
+                json!({"type": "string"}),
+                None,
+            ),
             (json!(true), json!({"type": "integer"}), None),
-            (json!({"enum": ["a", "b"]}), json!({"enum": ["a"]}), Some("")),
+            (
+                json!({"enum": ["a", "b"]}),
+                json!({"enum": ["a"]}),
+                Some(""),
+            ),
             (json!({"enum": ["a"]}), json!({"enum": ["a", "b"]}), None),
-            (json!({"properties": {"x": {}}}), json!({"required": ["y"]}), Some("")),
-            (json!({"required": ["x"], "properties": {"x": {}}}), json!({"additionalProperties": false, "properties": {"y": {}}}), Some("")),
+            (
+                json!({"properties": {"x": {}}}),
+                json!({"required": ["y"]}),
+                Some(""),
+            ),
+            (
+                json!({"required": ["x"], "properties": {"x": {}}}),
+                json!({"additionalProperties": false, "properties": {"y": {}}}),
+                Some(""),
+            ),
             (
                 json!({"properties": {"a": {"$ref": "#/$defs/T"}}, "$defs": {"T": {"type": "array", "items": {"type": "string"}}}}),
                 json!({"properties": {"a": {"items": {"type": "object"}}}}),
@@ -221,7 +303,9 @@ mod tests {
             ),
         ];
         for (producer, consumer, path) in cases {
-            let found = compatible(&producer, &consumer).err().map(|mismatch| mismatch.path);
+            let found = compatible(&producer, &consumer)
+                .err()
+                .map(|mismatch| mismatch.path);
             assert_eq!(found.as_deref(), path, "{producer} → {consumer}");
         }
     }
@@ -241,9 +325,18 @@ mod tests {
             "properties": {"list": {"type": "array", "items": {"type": "string"}}}
         });
         let key = |key: &str| Step::Key(key.to_owned());
-        assert_eq!(lookup(&schema, &[key("list"), Step::Index(0)]), Lookup::Found(json!({"type": "string"})));
-        assert!(matches!(lookup(&schema, &[key("lost")]), Lookup::Absent { .. }));
-        assert!(matches!(lookup(&schema, &[key("list"), key("x")]), Lookup::Absent { .. }));
+        assert_eq!(
+            lookup(&schema, &[key("list"), Step::Index(0)]),
+            Lookup::Found(json!({"type": "string"}))
+        );
+        assert!(matches!(
+            lookup(&schema, &[key("lost")]),
+            Lookup::Absent { .. }
+        ));
+        assert!(matches!(
+            lookup(&schema, &[key("list"), key("x")]),
+            Lookup::Absent { .. }
+        ));
         assert_eq!(lookup(&json!({}), &[key("x")]), Lookup::Unknown);
     }
 }

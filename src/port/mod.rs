@@ -11,5 +11,6 @@ mod tool;
 pub use compatible::{Lookup, Mismatch, compatible, lookup};
 pub use schema::{Schema, Violation};
 pub use tool::{
-    Call, Command, Completed, Effect, Failure, FailureKind, File, Function, Host, Outcome, Port, Signature,
+    Call, Command, Completed, Effect, Failure, FailureKind, File, Function, Host, Outcome, Port,
+    Signature,
 };

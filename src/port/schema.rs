@@ -31,7 +31,12 @@ impl Schema {
         let anything = match schema {
             Value::Bool(value) => *value,
             Value::Object(keys) => keys.is_empty(),
-            _ => return Err(format!("a schema is an object, not {}", crate::value::type_name(schema))),
+            _ => {
+                return Err(format!(
+                    "a schema is an object, not {}",
+                    crate::value::type_name(schema)
+                ));
+            }
         };
         if anything {
             return Ok(Self(Kind::Anything));
@@ -77,19 +82,22 @@ impl fmt::Display for Violation {
 
 /// Splits a JSON pointer.
 fn steps(pointer: &str) -> Vec<String> {
-    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+        .collect()
 }
 
 /// The library quotes the whole instance, which may be a megabyte.
 fn shorten(message: &str) -> String {
     const LIMIT: usize = 300;
-    match message.char_indices().nth(LIMIT) {
-        None => message.to_owned(),
-        Some(_) => {
-            let head: String = message.chars().take(LIMIT / 2).collect();
-            let tail: Vec<char> = message.chars().rev().take(LIMIT / 2).collect();
-            format!("{head} … {}", tail.into_iter().rev().collect::<String>())
-        }
+    if message.char_indices().nth(LIMIT).is_none() {
+        message.to_owned()
+    } else {
+        let head: String = message.chars().take(LIMIT / 2).collect();
+        let tail: Vec<char> = message.chars().rev().take(LIMIT / 2).collect();
+        format!("{head} … {}", tail.into_iter().rev().collect::<String>())
     }
 }
 
@@ -100,7 +108,10 @@ mod tests {
 
     #[test]
     fn violations_name_the_place() {
-        let schema = Schema::compile(&json!({"type": "object", "properties": {"a": {"items": {"enum": ["x"]}}}})).expect("a schema");
+        let schema = Schema::compile(
+            &json!({"type": "object", "properties": {"a": {"items": {"enum": ["x"]}}}}),
+        )
+        .expect("a schema");
         let violations = schema.check(&json!({"a": ["x", "y"]}));
         assert_eq!(violations.len(), 1);
         assert_eq!(violations[0].path, ["a", "1"]);
@@ -111,6 +122,9 @@ mod tests {
     fn wrong_schemas_are_refused() {
         assert!(Schema::compile(&json!({"type": "strang"})).is_err());
         assert!(Schema::compile(&json!(["type"])).is_err());
-        assert!(Schema::compile(&json!({"$ref": "http://example.invalid/x"})).is_err(), "nothing is fetched");
+        assert!(
+            Schema::compile(&json!({"$ref": "http://example.invalid/x"})).is_err(),
+            "nothing is fetched"
+        );
     }
 }

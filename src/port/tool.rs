@@ -218,6 +218,9 @@ pub trait Host: Sync {
     /// When the program cannot be started, for example because it is not installed.
     fn run(&self, command: &Command) -> Result<Completed, Failure>;
 
+    /// Reads an environment variable of flowctl's own process. Only effectful tools may ask.
+    fn variable(&self, name: &str) -> Option<String>;
+
     /// The current time, RFC 3339, UTC, whole seconds. Only effectful tools may ask.
     fn now(&self) -> String;
 }

@@ -9,7 +9,6 @@ use super::state::{RunState, Status};
 use crate::flow::Expiry;
 use crate::id::NodePath;
 use crate::plan::{Fallback, NodeId, Plan, Step};
-use crate::port::Effect;
 
 /// An event that cannot have happened here: the journal is not one of this plan, or is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,11 +30,12 @@ impl RunState {
     /// # Errors
     /// [`IllegalTransition`]; the state is then unusable.
     pub fn apply(&mut self, plan: &Plan, event: &Event) -> Result<(), IllegalTransition> {
-        self.fold(plan, event).map_err(|message| IllegalTransition {
-            seq: event.seq,
-            event: event.payload.word().to_owned(),
-            message,
-        })?;
+        self.fold(plan, event)
+            .map_err(|message| IllegalTransition {
+                seq: event.seq,
+                event: event.payload.word().to_owned(),
+                message,
+            })?;
         self.last_seq = self.last_seq.max(event.seq);
         Ok(())
     }
@@ -45,7 +45,11 @@ impl RunState {
     ///
     /// # Errors
     /// As [`RunState::apply`].
-    pub fn adopt(plan: &Plan, changed: &Event, before: &[Event]) -> Result<Self, IllegalTransition> {
+    pub fn adopt(
+        plan: &Plan,
+        changed: &Event,
+        before: &[Event],
+    ) -> Result<Self, IllegalTransition> {
         let Payload::FlowChanged(change) = &changed.payload else {
             return Err(IllegalTransition {
                 seq: changed.seq,
@@ -59,9 +63,13 @@ impl RunState {
             state.round = state.round.max(event.round);
             match &event.payload {
                 Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
-                Payload::DecisionRefused(data) => _ = state.decisions.insert(data.decision.id.clone()),
+                Payload::DecisionRefused(data) => {
+                    _ = state.decisions.insert(data.decision.id.clone());
+                }
                 Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
-                Payload::NodeSucceeded(data) if state.subject.is_none() => state.subject.clone_from(&data.subject),
+                Payload::NodeSucceeded(data) if state.subject.is_none() => {
+                    state.subject.clone_from(&data.subject);
+                }
                 _ => {}
             }
             if kept.contains(&event.seq) {
@@ -86,7 +94,12 @@ impl RunState {
     }
 
     fn fold(&mut self, plan: &Plan, event: &Event) -> Result<(), String> {
-        if self.status.ended() && !matches!(event.payload, Payload::RunResumed(_) | Payload::RunSealed(_) | Payload::DecisionRefused(_)) {
+        if self.status.ended()
+            && !matches!(
+                event.payload,
+                Payload::RunResumed(_) | Payload::RunSealed(_) | Payload::DecisionRefused(_)
+            )
+        {
             return Err(format!("the run is {}", self.status.word()));
         }
         match &event.payload {
@@ -181,7 +194,11 @@ impl RunState {
                 match data.on_timeout {
                     Expiry::Reject => {
                         self.instance_mut(id).state = NodeState::Pending;
-                        self.rejection = Some((data.node.clone(), None, "nobody answered in time".to_owned()));
+                        self.rejection = Some((
+                            data.node.clone(),
+                            None,
+                            "nobody answered in time".to_owned(),
+                        ));
                     }
                     Expiry::Fail => {
                         let error = FailureRecord {
@@ -198,8 +215,14 @@ impl RunState {
             }
             Payload::NodeStarted(data) => {
                 let id = self.find_path(&data.node)?;
-                if !self.startable.contains(&id) && !matches!(self.instance(id).state, NodeState::Backoff(_)) {
-                    return Err(format!("`{}` is {} and not to be started", data.node, self.instance(id).state.word()));
+                if !self.startable.contains(&id)
+                    && !matches!(self.instance(id).state, NodeState::Backoff(_))
+                {
+                    return Err(format!(
+                        "`{}` is {} and not to be started",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.forget(id);
                 let instance = self.instance_mut(id);
@@ -215,14 +238,21 @@ impl RunState {
                 let id = self.find_path(&data.node)?;
                 // A kept result of an earlier plan comes without its start.
                 if self.instance(id).state.ended() {
-                    return Err(format!("`{}` has {} already", data.node, self.instance(id).state.word()));
+                    return Err(format!(
+                        "`{}` has {} already",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.stop_running(id);
                 let instance = self.instance_mut(id);
                 instance.state = NodeState::Succeeded;
                 instance.attempt = data.attempt;
                 instance.ended = Some(event.ts);
-                instance.output = Some(OutputRef { seq: event.seq, digest: data.digest });
+                instance.output = Some(OutputRef {
+                    seq: event.seq,
+                    digest: data.digest,
+                });
                 instance.records.push(event.seq);
                 instance.fingerprint = Some(data.fingerprint);
                 instance.files = Arc::clone(&data.files);
@@ -231,12 +261,14 @@ impl RunState {
                 if self.subject.is_none() {
                     self.subject.clone_from(&data.subject);
                 }
-                let effectful = data.effectful || self.node(plan, id).effect() == Effect::Effectful;
+                // What is put together from what is inside is no effect of its own: that is durable.
+                let effectful = data.effectful;
                 if effectful && event.seq > self.durable {
                     self.unreleased.push_back((event.seq, id));
                 } else {
                     self.release(plan, id);
                 }
+                self.settle(plan, id);
             }
             Payload::NodeFailed(data) => {
                 let id = self.find_path(&data.node)?;
@@ -245,6 +277,7 @@ impl RunState {
                     return Err(format!("`{}` is {}", data.node, state.word()));
                 }
                 self.stop_running(id);
+                self.forget_inside(id);
                 let instance = self.instance_mut(id);
                 instance.attempt = data.attempt;
                 instance.failures += 1;
@@ -266,7 +299,11 @@ impl RunState {
             Payload::NodeBypassed(data) => {
                 let id = self.find_path(&data.node)?;
                 if self.instance(id).state != NodeState::Pending {
-                    return Err(format!("`{}` is {}", data.node, self.instance(id).state.word()));
+                    return Err(format!(
+                        "`{}` is {}",
+                        data.node,
+                        self.instance(id).state.word()
+                    ));
                 }
                 self.forget(id);
                 let instance = self.instance_mut(id);
@@ -311,7 +348,7 @@ impl RunState {
                 self.end(Status::Rejected);
             }
             Payload::RunCancelled(_) => {
-                for id in (0..self.instances.len() as u32).map(InstanceId) {
+                for id in (0..self.instances.len()).map(InstanceId::of) {
                     if !self.instance(id).state.ended() {
                         self.instance_mut(id).state = NodeState::Cancelled;
                     }
@@ -342,13 +379,20 @@ impl RunState {
     }
 
     fn find_path(&self, path: &NodePath) -> Result<InstanceId, String> {
-        self.find(path).ok_or_else(|| format!("there is no node `{path}`"))
+        self.find(path)
+            .ok_or_else(|| format!("there is no node `{path}`"))
     }
 
-    fn at_stage(&self, plan: &Plan, path: &NodePath, is: impl Fn(&Stage) -> bool) -> Result<InstanceId, String> {
+    fn at_stage(
+        &self,
+        plan: &Plan,
+        path: &NodePath,
+        is: impl Fn(&Stage) -> bool,
+    ) -> Result<InstanceId, String> {
         let id = self.find_path(path)?;
         let instance = self.instance(id);
-        if instance.state != NodeState::Pending || instance.waits > 0 || !is(&self.stage(plan, id)) {
+        if instance.state != NodeState::Pending || instance.waits > 0 || !is(&self.stage(plan, id))
+        {
             return Err(format!("it is not the turn of `{path}`"));
         }
         Ok(id)
@@ -378,13 +422,13 @@ impl RunState {
             let instance = self.instance(id);
             (instance.node, instance.context, instance.path.clone())
         };
-        let first = self.instances.len() as u32;
+        let first = self.instances.len();
         for index in 0..count {
             let item_path = path.item(index);
-            let item_id = InstanceId(self.instances.len() as u32);
+            let item_id = InstanceId::of(self.instances.len());
             self.paths.insert(item_path.clone(), item_id);
             let mut item = Instance::new(item_path, context, node, 0);
-            item.item = Some(index as u32);
+            item.item = Some(index);
             item.parent_item = Some(id);
             self.instances.push(item);
         }
@@ -394,8 +438,8 @@ impl RunState {
         instance.entered = Some(event.seq);
         instance.records.push(event.seq);
         instance.attempt = 1;
-        instance.items = Some(first..first + count as u32);
-        instance.items_open = count as u32;
+        instance.items = Some(first..first + count);
+        instance.items_open = count;
         for item in self.items(id) {
             self.make_ready(plan, item);
         }
@@ -414,13 +458,20 @@ impl RunState {
         let mut at = Some(self.instance(id).context);
         while let Some(context) = at {
             let context = self.context_mut(context);
-            context.active = if begins { context.active + 1 } else { context.active.saturating_sub(1) };
+            context.active = if begins {
+                context.active + 1
+            } else {
+                context.active.saturating_sub(1)
+            };
             at = context.parent.map(|parent| self.instance(parent).context);
         }
     }
 
     /// An instance has ended and may be depended on.
     fn release(&mut self, plan: &Plan, id: InstanceId) {
+        if !self.current(id) {
+            return;
+        }
         let (context, node, parent_item) = {
             let instance = self.instance(id);
             (instance.context, instance.node, instance.parent_item)
@@ -446,6 +497,19 @@ impl RunState {
         if let Some(parent) = entered.parent {
             self.inside_changed(plan, parent);
         }
+    }
+
+    /// Whether an instance belongs to the current attempt of every sub-flow around it. An effect of
+    /// an attempt that has failed as a whole may become durable only after that.
+    fn current(&self, id: InstanceId) -> bool {
+        let mut at = self.instance(id).context;
+        while let Some(parent) = self.context(at).parent {
+            if self.instance(parent).body != Some(at) {
+                return false;
+            }
+            at = self.instance(parent).context;
+        }
+        true
     }
 
     /// Something inside a sub-flow or `foreach` has ended: it may now be its own turn.
@@ -475,7 +539,9 @@ impl RunState {
         let item_of = self.instance(id).parent_item;
         let on_error = self.node(plan, id).on_error;
         match (item_of, on_error) {
-            (None, Fallback::Continue | Fallback::Node(_)) | (Some(_), Fallback::Continue) => self.release(plan, id),
+            (None, Fallback::Continue | Fallback::Node(_)) | (Some(_), Fallback::Continue) => {
+                self.release(plan, id);
+            }
             (Some(foreach), _) => {
                 // The `foreach` fails when its running items have ended.
                 self.instance_mut(foreach).item_failed = true;
@@ -495,7 +561,11 @@ impl RunState {
         let instance = self.instance(id);
         let node = self.node(plan, id);
         let retries = instance.item.is_some() || node.foreach.is_none();
-        let may_retry = retries && node.retry.as_ref().is_some_and(|retry| retry.on.error && instance.failures + 1 < retry.attempts);
+        let may_retry = retries
+            && node
+                .retry
+                .as_ref()
+                .is_some_and(|retry| retry.on.error && instance.failures + 1 < retry.attempts);
         node.on_error == Fallback::Fail && !may_retry
     }
 
@@ -509,13 +579,15 @@ impl RunState {
             }
             entered.failing = Some(cause);
             let parent = entered.parent;
-            at = parent.filter(|parent| self.fails_its_scope(plan, *parent)).and_then(|parent| {
-                // An item fails its `foreach` first, which then fails the scope.
-                match self.instance(parent).parent_item {
-                    Some(foreach) if !self.fails_its_scope(plan, foreach) => None,
-                    _ => Some(self.instance(parent).context),
-                }
-            });
+            at = parent
+                .filter(|parent| self.fails_its_scope(plan, *parent))
+                .and_then(|parent| {
+                    // An item fails its `foreach` first, which then fails the scope.
+                    match self.instance(parent).parent_item {
+                        Some(foreach) if !self.fails_its_scope(plan, foreach) => None,
+                        _ => Some(self.instance(parent).context),
+                    }
+                });
         }
         self.purge();
     }
@@ -546,6 +618,25 @@ impl RunState {
         }
     }
 
+    /// Takes everything inside a sub-flow or `foreach` out of the queues: it has ended as a whole.
+    fn forget_inside(&mut self, id: InstanceId) {
+        if self.instance(id).body.is_none() && self.instance(id).items.is_none() {
+            return;
+        }
+        let queued = self.todo.iter().chain(&self.startable).chain(&self.waiting);
+        let queued = queued.chain(self.backoff.iter().map(|(_, queued)| queued));
+        let inside: Vec<InstanceId> = queued
+            .copied()
+            .filter(|queued| {
+                std::iter::successors(self.around(*queued), |at| self.around(*at))
+                    .any(|at| at == id)
+            })
+            .collect();
+        for queued in inside {
+            self.forget(queued);
+        }
+    }
+
     /// A driver takes the run up: attempts that nobody finished are to be made again, and what
     /// failed is to be tried again.
     fn resumed(&mut self, plan: &Plan) {
@@ -573,11 +664,19 @@ impl RunState {
             self.context_mut(context).failing = None;
             let handled = self.node(plan, id).on_error != Fallback::Fail;
             let instance = self.instance_mut(id);
+            if !instance.state.ended() {
+                // Its end was overtaken by the end of what it is inside.
+                instance.item_failed = false;
+            }
             if instance.state == NodeState::Failed && !handled {
                 instance.failures = 0;
                 instance.item_failed = false;
                 let inside = instance.body.is_some() || instance.items.is_some();
-                instance.state = if inside { NodeState::Running } else { NodeState::Pending };
+                instance.state = if inside {
+                    NodeState::Running
+                } else {
+                    NodeState::Pending
+                };
             }
         }
         for &id in &walk {
@@ -589,7 +688,9 @@ impl RunState {
             }
             let held = self.held(id);
             match self.instance(id).state {
-                NodeState::Pending if self.instance(id).waits == 0 && !held => self.make_ready(plan, id),
+                NodeState::Pending if self.instance(id).waits == 0 && !held => {
+                    self.make_ready(plan, id);
+                }
                 NodeState::Running => self.inside_changed(plan, id),
                 NodeState::Waiting if !held => {
                     self.waiting.insert(id);
@@ -604,6 +705,7 @@ impl RunState {
 
     /// Whether everything around an instance is under way.
     fn alive(&self, id: InstanceId) -> bool {
-        self.around(id).is_none_or(|around| self.instance(around).state == NodeState::Running)
+        self.around(id)
+            .is_none_or(|around| self.instance(around).state == NodeState::Running)
     }
 }

@@ -15,9 +15,17 @@ use crate::value::Digest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(pub u32);
 
+impl InstanceId {
+    /// The id of the instance at an index.
+    #[must_use]
+    pub fn of(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a run has fewer than 2^32 node instances"))
+    }
+}
+
 /// An entered scope: the run's own flow, or one attempt of a sub-flow node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ContextId(pub(super) u32);
+pub(super) struct ContextId(pub(super) usize);
 
 /// Where an instance is in its life. `docs/design.md`, "Node states".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +52,10 @@ impl NodeState {
     /// Whether nothing more happens to the node in this round.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Bypassed | Self::Cancelled
+        )
     }
 
     /// The word in `--json`.
@@ -97,7 +108,7 @@ pub struct Instance {
     /// The node in its scope.
     pub node: NodeId,
     /// The item's index, for one item of a `foreach`.
-    pub item: Option<u32>,
+    pub item: Option<usize>,
     /// Where it is.
     pub state: NodeState,
     /// Attempts begun.
@@ -129,17 +140,17 @@ pub struct Instance {
     pub(super) context: ContextId,
     pub(super) parent_item: Option<InstanceId>,
     /// How many nodes before it have not ended.
-    pub(super) waits: u32,
+    pub(super) waits: usize,
     pub(super) condition: Option<bool>,
-    pub(super) items: Option<Range<u32>>,
-    pub(super) items_open: u32,
+    pub(super) items: Option<Range<usize>>,
+    pub(super) items_open: usize,
     /// An item of this `foreach` has failed for good: none new is begun.
     pub(super) item_failed: bool,
     pub(super) body: Option<ContextId>,
 }
 
 impl Instance {
-    pub(super) fn new(path: NodePath, context: ContextId, node: NodeId, waits: u32) -> Self {
+    pub(super) fn new(path: NodePath, context: ContextId, node: NodeId, waits: usize) -> Self {
         Self {
             path,
             node,
@@ -173,7 +184,10 @@ impl Instance {
     #[must_use]
     pub fn approved(&self) -> bool {
         self.request.as_ref().is_some_and(|request| {
-            request.decision.as_ref().is_some_and(|decision| decision.decision == super::event::Decision::Approved)
+            request
+                .decision
+                .as_ref()
+                .is_some_and(|decision| decision.decision == super::event::Decision::Approved)
         })
     }
 }
@@ -185,11 +199,11 @@ pub(super) struct Context {
     /// The sub-flow node; none for the run's own flow.
     pub(super) parent: Option<InstanceId>,
     /// The instance of the scope's first node; the others follow in file order.
-    pub(super) first: u32,
+    pub(super) first: usize,
     /// Nodes that have not ended.
-    pub(super) open: u32,
+    pub(super) open: usize,
     /// Attempts under way inside, at any depth.
-    pub(super) active: u32,
+    pub(super) active: usize,
     /// The failure that ends it: nothing new starts inside.
     pub(super) failing: Option<InstanceId>,
 }

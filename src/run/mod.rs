@@ -17,10 +17,11 @@ mod simulation;
 
 pub use apply::IllegalTransition;
 pub use event::{
-    ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated, Decision, DecisionRefused,
-    Event, FailureRecord, FlowChanged, ForeachExpanded, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted,
-    NodeSucceeded, Payload, PublishStarted, RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed,
-    RunStarted, RunSucceeded, StagedFile, Stale, SubflowStarted,
+    ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
+    Decision, DecisionRefused, Event, FailureRecord, FlowChanged, ForeachExpanded, NodeBypassed,
+    NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted, RunCancelled,
+    RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted, RunSucceeded, StagedFile,
+    Stale, SubflowStarted,
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};

@@ -63,16 +63,37 @@ impl RunState {
     #[must_use]
     pub fn next(&self, plan: &Plan, now: Timestamp, slots: usize) -> Next {
         if self.status.ended() {
-            let actions = if self.sealed { Vec::new() } else { vec![Action::Seal] };
-            return Next { actions, wake_at: None };
+            let actions = if self.sealed {
+                Vec::new()
+            } else {
+                vec![Action::Seal]
+            };
+            return Next {
+                actions,
+                wake_at: None,
+            };
         }
         if self.cancelling.is_some() {
-            let actions = if self.running.is_empty() { vec![Action::FinishCancelled] } else { Vec::new() };
-            return Next { actions, wake_at: None };
+            let actions = if self.running.is_empty() {
+                vec![Action::FinishCancelled]
+            } else {
+                Vec::new()
+            };
+            return Next {
+                actions,
+                wake_at: None,
+            };
         }
         if let Some((gate, _, _)) = &self.rejection {
-            let actions = if self.running.is_empty() { vec![Action::FinishRejected(gate.clone())] } else { Vec::new() };
-            return Next { actions, wake_at: None };
+            let actions = if self.running.is_empty() {
+                vec![Action::FinishRejected(gate.clone())]
+            } else {
+                Vec::new()
+            };
+            return Next {
+                actions,
+                wake_at: None,
+            };
         }
         let mut next = Next::default();
         for &id in &self.todo {
@@ -87,14 +108,25 @@ impl RunState {
                 Stage::Start | Stage::Inside => continue,
             });
         }
-        let due = self.backoff.iter().filter(|(at, _)| *at <= now).map(|(_, id)| *id);
+        let due = self
+            .backoff
+            .iter()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, id)| *id);
         for id in due.clone().filter(|id| self.is_composite(plan, *id)) {
             next.actions.push(Action::Enter(id));
         }
-        let leaves = due.filter(|id| !self.is_composite(plan, *id)).chain(self.startable.iter().copied());
+        let leaves = due
+            .filter(|id| !self.is_composite(plan, *id))
+            .chain(self.startable.iter().copied());
         next.actions.extend(leaves.take(slots).map(Action::Start));
         for &id in &self.waiting {
-            if let Some(deadline) = self.instance(id).request.as_ref().and_then(|request| request.deadline) {
+            if let Some(deadline) = self
+                .instance(id)
+                .request
+                .as_ref()
+                .and_then(|request| request.deadline)
+            {
                 if deadline <= now {
                     next.actions.push(Action::Expire(id));
                 } else {
@@ -105,7 +137,8 @@ impl RunState {
         if let Some((at, _)) = self.backoff.iter().find(|(at, _)| *at > now) {
             next.wake_at = Some(next.wake_at.map_or(*at, |wake| wake.min(*at)));
         }
-        let busy = !next.actions.is_empty() || !self.running.is_empty() || !self.unreleased.is_empty();
+        let busy =
+            !next.actions.is_empty() || !self.running.is_empty() || !self.unreleased.is_empty();
         if busy || !self.startable.is_empty() {
             return next;
         }
@@ -114,7 +147,10 @@ impl RunState {
             next.actions.push(Action::FinishFailed(failed));
         } else if root.open == 0 {
             next.actions.push(Action::Publish);
-        } else if self.backoff.is_empty() && !self.waiting.is_empty() && self.status != Status::Paused {
+        } else if self.backoff.is_empty()
+            && !self.waiting.is_empty()
+            && self.status != Status::Paused
+        {
             next.actions.push(Action::Pause);
         }
         next
@@ -124,7 +160,9 @@ impl RunState {
     /// another void.
     #[must_use]
     pub fn is_due(&self, plan: &Plan, action: &Action) -> bool {
-        let at = |id: InstanceId, wanted: &dyn Fn(Stage) -> bool| self.todo.contains(&id) && wanted(self.stage(plan, id));
+        let at = |id: InstanceId, wanted: &dyn Fn(Stage) -> bool| {
+            self.todo.contains(&id) && wanted(self.stage(plan, id))
+        };
         let open = !self.status.ended() && self.cancelling.is_none() && self.rejection.is_none();
         match action {
             Action::Bypass(id, _) => open && at(*id, &|stage| matches!(stage, Stage::Bypass(_))),
@@ -136,7 +174,9 @@ impl RunState {
                 open && (again || at(*id, &|stage| stage == Stage::Enter))
             }
             Action::Complete(id) => open && at(*id, &|stage| stage == Stage::Complete),
-            Action::Fail { node, .. } => open && at(*node, &|stage| matches!(stage, Stage::Fail(_))),
+            Action::Fail { node, .. } => {
+                open && at(*node, &|stage| matches!(stage, Stage::Fail(_)))
+            }
             Action::Start(id) => {
                 let again = matches!(self.instance(*id).state, NodeState::Backoff(at) if self.backoff.contains(&(at, *id)));
                 open && (again || self.startable.contains(id))
@@ -155,7 +195,13 @@ impl RunState {
     /// When the next attempt of a node may begin that has just failed; `None` when this failure
     /// is final.
     #[must_use]
-    pub fn retry_at(&self, plan: &Plan, id: InstanceId, timed_out: bool, now: Timestamp) -> Option<Timestamp> {
+    pub fn retry_at(
+        &self,
+        plan: &Plan,
+        id: InstanceId,
+        timed_out: bool,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let instance = self.instance(id);
         if instance.state != NodeState::Running || self.cancelling.is_some() {
             return None;
@@ -166,7 +212,11 @@ impl RunState {
             return None;
         }
         let retry = node.retry.as_ref()?;
-        let repeats = if timed_out { retry.on.timeout } else { retry.on.error };
+        let repeats = if timed_out {
+            retry.on.timeout
+        } else {
+            retry.on.error
+        };
         let failures = instance.failures + 1;
         (repeats && failures < retry.attempts)
             .then(|| now.checked_add(retry.backoff.wait(failures)).ok())

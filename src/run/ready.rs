@@ -40,7 +40,11 @@ impl RunState {
             return self.items_stage(plan, id);
         }
         if instance.item.is_some() {
-            return if matches!(node.step, Step::Flow(_)) { Stage::Enter } else { Stage::Start };
+            return if matches!(node.step, Step::Flow(_)) {
+                Stage::Enter
+            } else {
+                Stage::Start
+            };
         }
         if let Some(reason) = self.bypass_reason(plan, id, node) {
             return Stage::Bypass(reason);
@@ -48,7 +52,11 @@ impl RunState {
         match instance.condition {
             None if node.when.is_some() || node.activate.is_some() => return Stage::Evaluate,
             Some(false) => {
-                let what = if node.when.is_some() { "`when` does not hold" } else { "`activate` does not hold" };
+                let what = if node.when.is_some() {
+                    "`when` does not hold"
+                } else {
+                    "`activate` does not hold"
+                };
                 return Stage::Bypass(what.to_owned());
             }
             _ => {}
@@ -78,9 +86,17 @@ impl RunState {
     fn items_stage(&self, plan: &Plan, id: InstanceId) -> Stage {
         if self.instance(id).item_failed {
             let failed = self.first_failed_item(plan, id).unwrap_or(id);
-            return if self.items(id).any(|item| self.item_active(item)) { Stage::Inside } else { Stage::Fail(failed) };
+            return if self.items(id).any(|item| self.item_active(item)) {
+                Stage::Inside
+            } else {
+                Stage::Fail(failed)
+            };
         }
-        if self.instance(id).items_open == 0 { Stage::Complete } else { Stage::Inside }
+        if self.instance(id).items_open == 0 {
+            Stage::Complete
+        } else {
+            Stage::Inside
+        }
     }
 
     /// The first item whose failure fails the whole `foreach`.
@@ -88,12 +104,16 @@ impl RunState {
         if self.node(plan, id).on_error == Fallback::Continue {
             return None;
         }
-        self.items(id).find(|item| self.instance(*item).state == NodeState::Failed)
+        self.items(id)
+            .find(|item| self.instance(*item).state == NodeState::Failed)
     }
 
     fn item_active(&self, item: InstanceId) -> bool {
         let instance = self.instance(item);
-        self.running.contains(&item) || instance.body.is_some_and(|body| self.context(body).active > 0)
+        self.running.contains(&item)
+            || instance
+                .body
+                .is_some_and(|body| self.context(body).active > 0)
     }
 
     /// Why a node does not run although its turn has come, other than by its condition.
@@ -106,23 +126,37 @@ impl RunState {
             }
         }
         let scope = plan.scope(self.scope_of(id));
-        let without = |node: crate::plan::NodeId| self.output_of(plan, self.sibling(id, node)).is_none();
+        let without =
+            |node: crate::plan::NodeId| self.output_of(plan, self.sibling(id, node)).is_none();
         for wire in node.inputs.iter().filter(|wire| wire.required) {
-            let missing = wire.binding.uses().iter().filter_map(Use::node).find_map(|name| {
-                let from = scope.find(&name)?;
-                without(from).then_some(name)
-            });
+            let missing = wire
+                .binding
+                .uses()
+                .iter()
+                .filter_map(Use::node)
+                .find_map(|name| {
+                    let from = scope.find(&name)?;
+                    without(from).then_some(name)
+                });
             if let Some(name) = missing {
-                return Some(format!("`{}` comes from `{name}`, which has no output", wire.port));
+                return Some(format!(
+                    "`{}` comes from `{name}`, which has no output",
+                    wire.port
+                ));
             }
         }
         // A condition may ask about nodes that did not run; inputs that all come from such nodes
         // leave nothing to run on.
         let reads = &node.reads;
-        (node.when.is_none() && !reads.is_empty() && reads.iter().all(|from| without(*from))).then(|| {
-            let names: Vec<String> = reads.iter().map(|from| format!("`{}`", scope.node(*from).name)).collect();
-            format!("all that it reads has no output: {}", names.join(", "))
-        })
+        (node.when.is_none() && !reads.is_empty() && reads.iter().all(|from| without(*from))).then(
+            || {
+                let names: Vec<String> = reads
+                    .iter()
+                    .map(|from| format!("`{}`", scope.node(*from).name))
+                    .collect();
+                format!("all that it reads has no output: {}", names.join(", "))
+            },
+        )
     }
 
     /// Puts an instance where `next` finds it.
@@ -154,6 +188,8 @@ impl RunState {
     /// The `foreach` or sub-flow that an instance is inside.
     pub(super) fn around(&self, id: InstanceId) -> Option<InstanceId> {
         let instance = self.instance(id);
-        instance.parent_item.or(self.context(instance.context).parent)
+        instance
+            .parent_item
+            .or(self.context(instance.context).parent)
     }
 }

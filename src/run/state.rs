@@ -29,7 +29,10 @@ impl Status {
     /// Whether the run has ended.
     #[must_use]
     pub fn ended(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Rejected | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Rejected | Self::Cancelled
+        )
     }
 
     /// The word in `--json`.
@@ -184,11 +187,11 @@ impl RunState {
     }
 
     pub(super) fn context(&self, id: ContextId) -> &Context {
-        &self.contexts[id.0 as usize]
+        &self.contexts[id.0]
     }
 
     pub(super) fn context_mut(&mut self, id: ContextId) -> &mut Context {
-        &mut self.contexts[id.0 as usize]
+        &mut self.contexts[id.0]
     }
 
     /// The instance at a path.
@@ -201,7 +204,8 @@ impl RunState {
     #[must_use]
     pub fn node<'p>(&self, plan: &'p Plan, id: InstanceId) -> &'p PlanNode {
         let instance = self.instance(id);
-        plan.scope(self.context(instance.context).scope).node(instance.node)
+        plan.scope(self.context(instance.context).scope)
+            .node(instance.node)
     }
 
     /// The scope that an instance stands in.
@@ -215,6 +219,21 @@ impl RunState {
     #[must_use]
     pub fn records_of(&self, id: InstanceId) -> &[u64] {
         &self.instance(id).records
+    }
+
+    /// The word for an instance's state: what is still open inside something that has ended was
+    /// cancelled with it.
+    #[must_use]
+    pub fn word(&self, id: InstanceId) -> &'static str {
+        let own = self.instance(id);
+        let mut around = self.around(id);
+        while let (false, Some(outer)) = (own.state.ended(), around) {
+            if self.instance(outer).state.ended() {
+                return NodeState::Cancelled.word();
+            }
+            around = self.around(outer);
+        }
+        own.state.word()
     }
 
     /// The sub-flow node that an instance stands in, with the item it is for.
@@ -231,16 +250,24 @@ impl RunState {
 
     /// The item instances of an expanded `foreach` node, in order.
     pub fn items(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> + use<> {
-        self.instance(id).items.clone().unwrap_or(0..0).map(InstanceId)
+        self.instance(id)
+            .items
+            .clone()
+            .unwrap_or(0..0)
+            .map(InstanceId::of)
     }
 
     /// The instances of the nodes inside an entered sub-flow instance, in file order.
-    pub fn children(&self, plan: &Plan, id: InstanceId) -> impl Iterator<Item = InstanceId> + use<> {
+    pub fn children(
+        &self,
+        plan: &Plan,
+        id: InstanceId,
+    ) -> impl Iterator<Item = InstanceId> + use<> {
         let range = self.instance(id).body.map_or(0..0, |body| {
             let context = self.context(body);
-            context.first..context.first + plan.scope(context.scope).nodes.len() as u32
+            context.first..context.first + plan.scope(context.scope).nodes.len()
         });
-        range.map(InstanceId)
+        range.map(InstanceId::of)
     }
 
     /// The instance of a node beside another, in the same scope.
@@ -250,7 +277,7 @@ impl RunState {
     }
 
     pub(super) fn at(&self, context: ContextId, node: NodeId) -> InstanceId {
-        InstanceId(self.context(context).first + node.0)
+        InstanceId::of(self.context(context).first + node.index())
     }
 
     /// The instance of a node of the run's own flow.
@@ -269,7 +296,10 @@ impl RunState {
     #[must_use]
     pub fn walk(&self, plan: &Plan) -> Vec<InstanceId> {
         let mut found = Vec::with_capacity(self.instances.len());
-        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len() as u32).rev().map(InstanceId).collect();
+        let mut stack: Vec<InstanceId> = (0..plan.root().nodes.len())
+            .rev()
+            .map(InstanceId::of)
+            .collect();
         while let Some(id) = stack.pop() {
             found.push(id);
             let inside: Vec<_> = self.items(id).chain(self.children(plan, id)).collect();
@@ -306,7 +336,12 @@ impl RunState {
 
     /// The node of that name in the scope of an instance; `None` looks in the run's own flow.
     #[must_use]
-    pub fn named(&self, plan: &Plan, beside: Option<InstanceId>, name: &NodeName) -> Option<InstanceId> {
+    pub fn named(
+        &self,
+        plan: &Plan,
+        beside: Option<InstanceId>,
+        name: &NodeName,
+    ) -> Option<InstanceId> {
         let context = beside.map_or(ContextId(0), |id| self.instance(id).context);
         let node = plan.scope(self.context(context).scope).find(name)?;
         Some(self.at(context, node))
@@ -340,15 +375,20 @@ impl RunState {
         found
     }
 
-    pub(super) fn enter(&mut self, plan: &Plan, scope_id: ScopeId, parent: Option<InstanceId>) -> ContextId {
+    pub(super) fn enter(
+        &mut self,
+        plan: &Plan,
+        scope_id: ScopeId,
+        parent: Option<InstanceId>,
+    ) -> ContextId {
         let scope = plan.scope(scope_id);
-        let context = ContextId(self.contexts.len() as u32);
-        let first = self.instances.len() as u32;
+        let context = ContextId(self.contexts.len());
+        let first = self.instances.len();
         self.contexts.push(Context {
             scope: scope_id,
             parent,
             first,
-            open: scope.nodes.len() as u32,
+            open: scope.nodes.len(),
             active: 0,
             failing: None,
         });
@@ -357,13 +397,18 @@ impl RunState {
                 None => NodePath::from(node.name.as_str()),
                 Some(parent) => self.instance(parent).path.child(&node.name),
             };
-            let id = InstanceId(self.instances.len() as u32);
+            let id = InstanceId::of(self.instances.len());
             self.paths.insert(path.clone(), id);
-            self.instances.push(Instance::new(path, context, NodeId(at as u32), scope.before[at].len() as u32));
+            self.instances.push(Instance::new(
+                path,
+                context,
+                NodeId::of(at),
+                scope.before[at].len(),
+            ));
         }
-        for at in 0..scope.nodes.len() as u32 {
-            if self.instances[(first + at) as usize].waits == 0 {
-                self.make_ready(plan, InstanceId(first + at));
+        for at in 0..scope.nodes.len() {
+            if self.instances[first + at].waits == 0 {
+                self.make_ready(plan, InstanceId::of(first + at));
             }
         }
         context
@@ -372,6 +417,7 @@ impl RunState {
     /// Whether a node runs something inside it rather than an attempt of its own.
     pub(super) fn is_composite(&self, plan: &Plan, id: InstanceId) -> bool {
         let node = self.node(plan, id);
-        matches!(node.step, Step::Flow(_)) || (node.foreach.is_some() && self.instance(id).item.is_none())
+        matches!(node.step, Step::Flow(_))
+            || (node.foreach.is_some() && self.instance(id).item.is_none())
     }
 }

@@ -12,7 +12,9 @@ use super::error::Error;
 /// When anything on the way fails; the old content is then untouched.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = temporary(path, bytes)?;
-    temporary.persist(path).map_err(|error| Error::io("replace", path)(error.error))?;
+    temporary
+        .persist(path)
+        .map_err(|error| Error::io("replace", path)(error.error))?;
     sync_dir(parent(path))
 }
 
@@ -40,7 +42,9 @@ fn temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error
         use std::os::unix::fs::PermissionsExt as _;
         builder.permissions(fs::Permissions::from_mode(0o644));
     }
-    let mut file = builder.tempfile_in(parent).map_err(Error::io("create a file in", parent))?;
+    let mut file = builder
+        .tempfile_in(parent)
+        .map_err(Error::io("create a file in", parent))?;
     file.write_all(bytes).map_err(Error::io("write", path))?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
     Ok(file)
@@ -58,5 +62,7 @@ fn parent(path: &Path) -> &Path {
 /// # Errors
 /// When the folder cannot be opened or synced.
 pub fn sync_dir(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync the folder", path))
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(Error::io("sync the folder", path))
 }

@@ -23,7 +23,10 @@ impl Blobs {
     /// The folder at this path; it is made when the first file comes.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, unsynced: Mutex::new(BTreeSet::new()) }
+        Self {
+            dir,
+            unsynced: Mutex::new(BTreeSet::new()),
+        }
     }
 
     /// Where a file lies.
@@ -50,8 +53,12 @@ impl Blobs {
             .tempfile_in(&self.dir)
             .map_err(Error::io("create a file in", &self.dir))?;
         file.write_all(bytes).map_err(Error::io("write", &path))?;
-        file.persist(&path).map_err(|error| Error::io("create", &path)(error.error))?;
-        self.unsynced.lock().expect("no holder panics").insert(digest);
+        file.persist(&path)
+            .map_err(|error| Error::io("create", &path)(error.error))?;
+        self.unsynced
+            .lock()
+            .expect("no holder panics")
+            .insert(digest);
         Ok(digest)
     }
 
@@ -65,7 +72,11 @@ impl Blobs {
         if Digest::of(&bytes) == digest {
             return Ok(bytes);
         }
-        Err(Error::Damaged { path, line: 1, message: "the content does not match its name".to_owned() })
+        Err(Error::Damaged {
+            path,
+            line: 1,
+            message: "the content does not match its name".to_owned(),
+        })
     }
 
     /// Makes everything kept so far durable.
@@ -79,7 +90,9 @@ impl Blobs {
         }
         for digest in unsynced.iter() {
             let path = self.path(*digest);
-            File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &path))?;
+            File::open(&path)
+                .and_then(|file| file.sync_all())
+                .map_err(Error::io("sync", &path))?;
         }
         sync_dir(&self.dir)?;
         unsynced.clear();

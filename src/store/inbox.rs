@@ -11,6 +11,9 @@ use super::{create_new, sync_dir};
 /// The largest request that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// An entry of the inbox: its id, and the request or why it cannot be read.
+pub type Listed<T> = (String, Result<T, String>);
+
 /// The inbox of a run.
 #[derive(Clone, Debug)]
 pub struct Inbox {
@@ -37,18 +40,31 @@ impl Inbox {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn list<T: DeserializeOwned>(&self) -> Result<Vec<(String, Result<T, String>)>, Error> {
+    pub fn list<T: DeserializeOwned>(&self) -> Result<Vec<Listed<T>>, Error> {
         let entries = match std::fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::io("read the folder", &self.dir)(error)),
         };
         let mut ids: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".json").map(str::to_owned))
+            .filter_map(|entry| {
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".json")
+                    .map(str::to_owned)
+            })
             .filter(|id| !id.starts_with('.'))
             .collect();
         ids.sort();
-        Ok(ids.into_iter().map(|id| { let request = read_request(&self.path(&id)); (id, request) }).collect())
+        Ok(ids
+            .into_iter()
+            .map(|id| {
+                let request = read_request(&self.path(&id));
+                (id, request)
+            })
+            .collect())
     }
 
     /// Removes a request that is journaled.

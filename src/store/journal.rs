@@ -44,7 +44,7 @@ pub struct Recovered {
     /// Bytes of a torn last line, which never was acknowledged.
     pub torn: u64,
     /// Per record: where its line begins, and its length without the newline.
-    places: Vec<(u64, u32)>,
+    places: Vec<(u64, usize)>,
 }
 
 /// How far the writer is; all numbers are `seq`s.
@@ -55,7 +55,11 @@ struct Progress {
 }
 
 enum Job {
-    Line { seq: u64, bytes: Vec<u8>, sync: bool },
+    Line {
+        seq: u64,
+        bytes: Vec<u8>,
+        sync: bool,
+    },
     Sync,
 }
 
@@ -66,7 +70,7 @@ pub struct Journal {
     path: PathBuf,
     next_seq: u64,
     hash: String,
-    places: Vec<(u64, u32)>,
+    places: Vec<(u64, usize)>,
     end: u64,
     jobs: Option<mpsc::Sender<Job>>,
     progress: watch::Receiver<Progress>,
@@ -78,15 +82,32 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Exists`] when there is one; I/O.
-    pub fn create(path: &Path, run: &str, event: &str, ts: Timestamp, data: &RawValue, blobs: &Arc<Blobs>) -> Result<Self, Error> {
-        let (bytes, hash) = encode(&Draft { seq: 1, ts, run, event, round: 1, data }, GENESIS);
+    pub fn create(
+        path: &Path,
+        run: &str,
+        event: &str,
+        ts: Timestamp,
+        data: &RawValue,
+        blobs: &Arc<Blobs>,
+    ) -> Result<Self, Error> {
+        let (bytes, hash) = encode(
+            &Draft {
+                seq: 1,
+                ts,
+                run,
+                event,
+                round: 1,
+                data,
+            },
+            GENESIS,
+        );
         if !atomic::create_new(path, &bytes)? {
             return Err(Error::Exists(run.to_owned()));
         }
         if let Some(runs) = path.parent().and_then(Path::parent) {
             sync_dir(runs)?;
         }
-        let places = vec![(0, bytes.len() as u32 - 1)];
+        let places = vec![(0, bytes.len() - 1)];
         Self::start(path, run, 1, hash, places, bytes.len() as u64, blobs)
     }
 
@@ -97,20 +118,47 @@ impl Journal {
     pub fn open(path: &Path, blobs: &Arc<Blobs>) -> Result<(Self, Recovered), Error> {
         let recovered = read(path)?;
         if recovered.torn > 0 {
-            let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
-            file.set_len(recovered.good).and_then(|()| file.sync_all()).map_err(Error::io("cut the torn end of", path))?;
+            let file = OpenOptions::new()
+                .write(true)
+                .open(path)
+                .map_err(Error::io("open", path))?;
+            file.set_len(recovered.good)
+                .and_then(|()| file.sync_all())
+                .map_err(Error::io("cut the torn end of", path))?;
         }
         let last = recovered.records.last();
         let seq = last.map_or(0, |record| record.seq);
         let hash = last.map_or_else(|| GENESIS.to_owned(), |record| record.hash.clone());
-        let journal = Self::start(path, &recovered.run, seq, hash, recovered.places.clone(), recovered.good, blobs)?;
+        let journal = Self::start(
+            path,
+            &recovered.run,
+            seq,
+            hash,
+            recovered.places.clone(),
+            recovered.good,
+            blobs,
+        )?;
         Ok((journal, recovered))
     }
 
-    fn start(path: &Path, run: &str, seq: u64, hash: String, places: Vec<(u64, u32)>, end: u64, blobs: &Arc<Blobs>) -> Result<Self, Error> {
-        let file = OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
+    fn start(
+        path: &Path,
+        run: &str,
+        seq: u64,
+        hash: String,
+        places: Vec<(u64, usize)>,
+        end: u64,
+        blobs: &Arc<Blobs>,
+    ) -> Result<Self, Error> {
+        let file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(Error::io("open", path))?;
         let (jobs, queue) = mpsc::channel();
-        let (report, progress) = watch::channel(Progress { durable: seq, failure: None });
+        let (report, progress) = watch::channel(Progress {
+            durable: seq,
+            failure: None,
+        });
         let writer_path = path.to_owned();
         let blobs = Arc::clone(blobs);
         let writer = std::thread::Builder::new()
@@ -135,13 +183,30 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Writer`] when an earlier write failed.
-    pub fn append(&mut self, event: &str, ts: Timestamp, round: u32, data: &RawValue, sync: bool) -> Result<u64, Error> {
+    pub fn append(
+        &mut self,
+        event: &str,
+        ts: Timestamp,
+        round: u32,
+        data: &RawValue,
+        sync: bool,
+    ) -> Result<u64, Error> {
         self.check()?;
         let seq = self.next_seq;
-        let (bytes, hash) = encode(&Draft { seq, ts, run: &self.run, event, round, data }, &self.hash);
+        let (bytes, hash) = encode(
+            &Draft {
+                seq,
+                ts,
+                run: &self.run,
+                event,
+                round,
+                data,
+            },
+            &self.hash,
+        );
         self.hash = hash;
         self.next_seq += 1;
-        self.places.push((self.end, bytes.len() as u32 - 1));
+        self.places.push((self.end, bytes.len() - 1));
         self.end += bytes.len() as u64;
         self.send(Job::Line { seq, bytes, sync })?;
         Ok(seq)
@@ -149,7 +214,11 @@ impl Journal {
 
     fn send(&self, job: Job) -> Result<(), Error> {
         let jobs = self.jobs.as_ref().expect("only `drop` takes it");
-        jobs.send(job).map_err(|_| self.check().err().unwrap_or_else(|| Error::Writer("the writer has stopped".to_owned())))
+        jobs.send(job).map_err(|_| {
+            self.check()
+                .err()
+                .unwrap_or_else(|| Error::Writer("the writer has stopped".to_owned()))
+        })
     }
 
     /// Whether the writer is alive.
@@ -187,7 +256,7 @@ impl Journal {
         progress.mark_unchanged();
         let before = self.durable();
         if progress.borrow().failure.is_none() && progress.borrow().durable == before {
-            _ = progress.changed().await;
+            progress.changed().await.ok();
         }
     }
 
@@ -207,8 +276,13 @@ impl Journal {
         let last = self.last_seq();
         self.send(Job::Sync)?;
         let mut progress = self.progress.clone();
-        let waited = progress.wait_for(|progress| progress.failure.is_some() || progress.durable >= last).await;
-        let failed = waited.map_err(|_| Error::Writer("the writer has stopped".to_owned()))?.failure.clone();
+        let waited = progress
+            .wait_for(|progress| progress.failure.is_some() || progress.durable >= last)
+            .await;
+        let failed = waited
+            .map_err(|_| Error::Writer("the writer has stopped".to_owned()))?
+            .failure
+            .clone();
         failed.map_or(Ok(()), |failure| Err(Error::Writer(failure)))
     }
 
@@ -224,13 +298,16 @@ impl Journal {
             message: "there is no such record".to_owned(),
         })?;
         let mut file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        let mut bytes = vec![0; length as usize];
-        file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut bytes)).map_err(Error::io("read", &self.path))?;
-        let line: super::line::Line<'_> = serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
-            path: self.path.clone(),
-            line: index + 1,
-            message: error.to_string(),
-        })?;
+        let mut bytes = vec![0; length];
+        file.seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_exact(&mut bytes))
+            .map_err(Error::io("read", &self.path))?;
+        let line: super::line::Line<'_> =
+            serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
+                path: self.path.clone(),
+                line: index + 1,
+                message: error.to_string(),
+            })?;
         Ok(own(&line))
     }
 }
@@ -240,13 +317,19 @@ impl Drop for Journal {
         drop(self.jobs.take());
         if let Some(writer) = self.writer.take() {
             // The writer never panics; and if it did, there is nothing left to save here.
-            _ = writer.join();
+            writer.join().ok();
         }
     }
 }
 
 /// The writer: takes all that is queued, writes it in one call, syncs if anything asks for it.
-fn write_all(mut file: File, path: &Path, queue: &mpsc::Receiver<Job>, report: &watch::Sender<Progress>, blobs: &Blobs) {
+fn write_all(
+    mut file: File,
+    path: &Path,
+    queue: &mpsc::Receiver<Job>,
+    report: &watch::Sender<Progress>,
+    blobs: &Blobs,
+) {
     let mut batch = Vec::new();
     let mut written = report.borrow().durable;
     while let Ok(first) = queue.recv() {
@@ -254,7 +337,11 @@ fn write_all(mut file: File, path: &Path, queue: &mpsc::Receiver<Job>, report: &
         let mut sync = false;
         for job in std::iter::once(first).chain(queue.try_iter()) {
             match job {
-                Job::Line { seq, bytes, sync: wants } => {
+                Job::Line {
+                    seq,
+                    bytes,
+                    sync: wants,
+                } => {
                     batch.extend_from_slice(&bytes);
                     written = seq;
                     sync |= wants;
@@ -266,7 +353,13 @@ fn write_all(mut file: File, path: &Path, queue: &mpsc::Receiver<Job>, report: &
             .write_all(&batch)
             .map_err(Error::io("write", path))
             .and_then(|()| if sync { blobs.sync() } else { Ok(()) })
-            .and_then(|()| if sync { file.sync_data().map_err(Error::io("sync", path)) } else { Ok(()) });
+            .and_then(|()| {
+                if sync {
+                    file.sync_data().map_err(Error::io("sync", path))
+                } else {
+                    Ok(())
+                }
+            });
         match result {
             Ok(()) if sync => report.send_modify(|progress| progress.durable = written),
             Ok(()) => {}
@@ -292,7 +385,13 @@ pub fn read(path: &Path) -> Result<Recovered, Error> {
 /// # Errors
 /// As [`read`].
 pub fn verify(path: &Path, bytes: &[u8]) -> Result<Recovered, Error> {
-    let mut recovered = Recovered { records: Vec::new(), run: String::new(), good: 0, torn: 0, places: Vec::new() };
+    let mut recovered = Recovered {
+        records: Vec::new(),
+        run: String::new(),
+        good: 0,
+        torn: 0,
+        places: Vec::new(),
+    };
     let mut previous = GENESIS.to_owned();
     let mut start = 0;
     let mut number = 0;
@@ -303,9 +402,16 @@ pub fn verify(path: &Path, bytes: &[u8]) -> Result<Recovered, Error> {
             break;
         };
         let raw = &bytes[start..start + length];
-        let damaged = |message: String| Error::Damaged { path: path.to_owned(), line: number, message };
+        let damaged = |message: String| Error::Damaged {
+            path: path.to_owned(),
+            line: number,
+            message,
+        };
         if let Some(found) = newer_version(raw) {
-            return Err(Error::NewerFormat { path: path.to_owned(), found });
+            return Err(Error::NewerFormat {
+                path: path.to_owned(),
+                found,
+            });
         }
         let line = decode(raw, &previous).map_err(damaged)?;
         if line.v != FORMAT_VERSION {
@@ -320,13 +426,17 @@ pub fn verify(path: &Path, bytes: &[u8]) -> Result<Recovered, Error> {
             return Err(damaged(format!("it belongs to run `{}`", line.run)));
         }
         previous = line.hash.to_string();
-        recovered.places.push((start as u64, length as u32));
+        recovered.places.push((start as u64, length));
         recovered.records.push(own(&line));
         start += length + 1;
         recovered.good = start as u64;
     }
     if recovered.records.is_empty() {
-        return Err(Error::Damaged { path: path.to_owned(), line: 1, message: "there is no whole record".to_owned() });
+        return Err(Error::Damaged {
+            path: path.to_owned(),
+            line: 1,
+            message: "there is no whole record".to_owned(),
+        });
     }
     Ok(recovered)
 }
@@ -340,7 +450,10 @@ fn newer_version(raw: &[u8]) -> Option<u64> {
     if raw.starts_with(b"{\"v\":1,") {
         return None;
     }
-    serde_json::from_slice::<Version>(raw).ok().map(|version| version.v).filter(|v| *v > FORMAT_VERSION)
+    serde_json::from_slice::<Version>(raw)
+        .ok()
+        .map(|version| version.v)
+        .filter(|v| *v > FORMAT_VERSION)
 }
 
 fn own(line: &super::line::Line<'_>) -> Record {
@@ -366,9 +479,18 @@ mod tests {
         let path = dir.join("r1/journal.jsonl");
         let blobs = Arc::new(Blobs::new(dir.join("r1/files")));
         let ts = Timestamp::UNIX_EPOCH;
-        let mut journal = Journal::create(&path, "r1", "run_started", ts, &raw("{}"), &blobs).expect("it is new");
+        let mut journal =
+            Journal::create(&path, "r1", "run_started", ts, &raw("{}"), &blobs).expect("it is new");
         for index in 0..5 {
-            journal.append("node_started", ts, 1, &raw(&format!("{{\"n\":{index}}}")), index % 2 == 0).expect("it is written");
+            journal
+                .append(
+                    "node_started",
+                    ts,
+                    1,
+                    &raw(&format!("{{\"n\":{index}}}")),
+                    index % 2 == 0,
+                )
+                .expect("it is written");
         }
         drop(journal);
         path
@@ -381,11 +503,29 @@ mod tests {
         let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
         let (mut journal, recovered) = Journal::open(&path, &blobs).expect("it is whole");
         assert_eq!(recovered.records.len(), 6);
-        let seq = journal.append("run_paused", Timestamp::UNIX_EPOCH, 1, &raw("{\"x\":1}"), true).expect("it is written");
+        let seq = journal
+            .append(
+                "run_paused",
+                Timestamp::UNIX_EPOCH,
+                1,
+                &raw("{\"x\":1}"),
+                true,
+            )
+            .expect("it is written");
         journal.sync().await.expect("it is durable");
         assert_eq!(journal.durable(), 7);
-        assert_eq!(journal.load(seq).expect("it is there").data.get(), "{\"x\":1}");
-        let exists = Journal::create(&path, "r1", "run_started", Timestamp::UNIX_EPOCH, &raw("{}"), &blobs);
+        assert_eq!(
+            journal.load(seq).expect("it is there").data.get(),
+            "{\"x\":1}"
+        );
+        let exists = Journal::create(
+            &path,
+            "r1",
+            "run_started",
+            Timestamp::UNIX_EPOCH,
+            &raw("{}"),
+            &blobs,
+        );
         assert!(matches!(exists, Err(Error::Exists(_))));
     }
 
@@ -394,11 +534,18 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = sample(dir.path());
         let bytes = fs::read(&path).expect("it is there");
-        let first = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+        let first = bytes
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .expect("a line")
+            + 1;
         for cut in first..bytes.len() {
             let recovered = verify(&path, &bytes[..cut]).expect("a torn end is no damage");
             assert_eq!(recovered.good + recovered.torn, cut as u64);
-            assert_eq!(recovered.records.len(), bytes[..cut].iter().filter(|byte| **byte == b'\n').count());
+            assert_eq!(
+                recovered.records.len(),
+                bytes[..cut].split(|byte| *byte == b'\n').count() - 1
+            );
         }
         for at in 0..bytes.len() - 1 {
             let mut flipped = bytes.clone();
@@ -410,7 +557,11 @@ mod tests {
 
     #[test]
     fn newer_formats_are_refused_as_such() {
-        let error = verify(Path::new("j"), b"{\"v\":2,\"what\":\"ever\"}\n").expect_err("it is newer");
-        assert!(matches!(error, Error::NewerFormat { found: 2, .. }), "{error}");
+        let error =
+            verify(Path::new("j"), b"{\"v\":2,\"what\":\"ever\"}\n").expect_err("it is newer");
+        assert!(
+            matches!(error, Error::NewerFormat { found: 2, .. }),
+            "{error}"
+        );
     }
 }

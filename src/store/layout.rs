@@ -24,7 +24,9 @@ impl Layout {
     /// The layout of a workspace.
     #[must_use]
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
-        Self { workspace: workspace.into() }
+        Self {
+            workspace: workspace.into(),
+        }
     }
 
     /// The workspace itself.
@@ -48,7 +50,10 @@ impl Layout {
     /// The folder of a run, whether or not it is there.
     #[must_use]
     pub fn run(&self, id: &RunId) -> RunDir {
-        RunDir { id: id.clone(), path: self.runs().join(id.as_str()) }
+        RunDir {
+            id: id.clone(),
+            path: self.runs().join(id.as_str()),
+        }
     }
 
     /// All runs that have a journal, newest first.
@@ -65,10 +70,18 @@ impl Layout {
         let mut runs = Vec::new();
         for entry in entries {
             let entry = entry.map_err(Error::io("read the folder", &dir))?;
-            let Some(id) = entry.file_name().to_str().and_then(|name| RunId::parse(name).ok()) else { continue };
+            let Some(id) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| RunId::parse(name).ok())
+            else {
+                continue;
+            };
             let run = self.run(&id);
             // The journal appears last and first: without it there is no run.
-            let Ok(begun) = std::fs::metadata(run.journal()).and_then(|found| found.created().or_else(|_| found.modified())) else {
+            let Ok(begun) = std::fs::metadata(run.journal())
+                .and_then(|found| found.created().or_else(|_| found.modified()))
+            else {
                 continue;
             };
             runs.push((begun, run));
@@ -90,22 +103,36 @@ impl Layout {
         }
         let all = self.all_runs()?;
         if all.is_empty() {
-            return Err(Error::NoSuchRun(format!("there is no run in `{}`; start one with `flowctl run FLOW`", self.runs().display())));
+            return Err(Error::NoSuchRun(format!(
+                "there is no run in `{}`; start one with `flowctl run FLOW`",
+                self.runs().display()
+            )));
         }
         if wanted == "latest" {
             return Ok(all[0].clone());
         }
-        let matching: Vec<&RunDir> = all.iter().filter(|run| run.id.as_str().starts_with(wanted)).collect();
+        let matching: Vec<&RunDir> = all
+            .iter()
+            .filter(|run| run.id.as_str().starts_with(wanted))
+            .collect();
         match matching.as_slice() {
             [one] => Ok((*one).clone()),
             [] => {
-                let near = crate::diagnostic::nearest(wanted, all.iter().map(|run| run.id.as_str()));
-                let hint = near.map_or_else(|| "`flowctl runs` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
-                Err(Error::NoSuchRun(format!("there is no run `{wanted}`; {hint}")))
+                let near =
+                    crate::diagnostic::nearest(wanted, all.iter().map(|run| run.id.as_str()));
+                let hint = near.map_or_else(
+                    || "`flowctl runs` lists them".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                Err(Error::NoSuchRun(format!(
+                    "there is no run `{wanted}`; {hint}"
+                )))
             }
             many => {
                 let names = crate::diagnostic::or_list(many.iter().map(|run| run.id.as_str()));
-                Err(Error::NoSuchRun(format!("`{wanted}` could be {names}; give more of it")))
+                Err(Error::NoSuchRun(format!(
+                    "`{wanted}` could be {names}; give more of it"
+                )))
             }
         }
     }
@@ -139,7 +166,8 @@ impl RunDir {
     /// A snapshot, by its digest.
     #[must_use]
     pub fn snapshot(&self, digest: crate::value::Digest) -> PathBuf {
-        self.path.join(format!("snapshot-{}.json", &digest.hex()[..16]))
+        self.path
+            .join(format!("snapshot-{}.json", &digest.hex()[..16]))
     }
 
     /// What nodes print, by node.

@@ -79,7 +79,8 @@ pub(super) fn encode(draft: &Draft<'_>, previous: &str) -> (Vec<u8>, String) {
 
 /// Parses a line, without its newline, and checks its hash.
 pub(super) fn decode<'a>(bytes: &'a [u8], previous: &str) -> Result<Line<'a>, String> {
-    let line: Line<'a> = serde_json::from_slice(bytes).map_err(|error| format!("not a record: {error}"))?;
+    let line: Line<'a> =
+        serde_json::from_slice(bytes).map_err(|error| format!("not a record: {error}"))?;
     if bytes.len() < TAIL || !bytes[bytes.len() - TAIL..].starts_with(b",\"hash\":\"") {
         return Err("its hash is not at its end".to_owned());
     }
@@ -95,9 +96,11 @@ fn chain(previous: &str, body: &[u8]) -> String {
     hasher.update(previous.as_bytes());
     hasher.update(body);
     let digest: [u8; 32] = hasher.finalize().into();
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write as _;
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            use std::fmt::Write as _;
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
 }

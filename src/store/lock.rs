@@ -23,7 +23,11 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "`flowctl {}`, process {} on {}, since {}", self.command, self.pid, self.host, self.since)
+        write!(
+            formatter,
+            "`flowctl {}`, process {} on {}, since {}",
+            self.command, self.pid, self.host, self.since
+        )
     }
 }
 
@@ -43,8 +47,14 @@ impl RunLock {
         match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = read_holder(&mut file).map_or_else(|| "who is not known".to_owned(), |holder| holder.to_string());
-                return Err(Error::Locked { run: run.to_owned(), holder });
+                let holder = read_holder(&mut file).map_or_else(
+                    || "who is not known".to_owned(),
+                    |holder| holder.to_string(),
+                );
+                return Err(Error::Locked {
+                    run: run.to_owned(),
+                    holder,
+                });
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
         }
@@ -66,7 +76,10 @@ impl RunLock {
         if let Err(TryLockError::WouldBlock) = try_lock(&file) {
             waiting();
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the one home of file locks")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one home of file locks"
+        )]
         file.lock().map_err(Error::io("lock", path))?;
         Ok(Self { file })
     }
@@ -85,11 +98,14 @@ impl RunLock {
 impl Drop for RunLock {
     fn drop(&mut self) {
         // Closing the file would do; this says so.
-        _ = self.file.unlock();
+        self.file.unlock().ok();
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one home of file locks")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one home of file locks"
+)]
 fn try_lock(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
@@ -98,7 +114,13 @@ fn open(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
     }
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(Error::io("open", path))
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(Error::io("open", path))
 }
 
 fn read_holder(file: &mut File) -> Option<Holder> {
@@ -116,7 +138,12 @@ mod tests {
     fn a_second_holder_is_told_who_the_first_is() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("lock");
-        let holder = Holder { pid: 7, host: "h".to_owned(), since: "now".to_owned(), command: "run".to_owned() };
+        let holder = Holder {
+            pid: 7,
+            host: "h".to_owned(),
+            since: "now".to_owned(),
+            command: "run".to_owned(),
+        };
         let first = RunLock::acquire(&path, "r", &holder).expect("it is free");
         let error = RunLock::acquire(&path, "r", &holder).expect_err("it is held");
         assert!(error.to_string().contains("process 7 on h"), "{error}");

@@ -45,7 +45,10 @@ impl Content {
     /// Keeps bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        String::from_utf8(bytes).map_or_else(|error| Self::Base64(STANDARD.encode(error.as_bytes())), Self::Text)
+        String::from_utf8(bytes).map_or_else(
+            |error| Self::Base64(STANDARD.encode(error.as_bytes())),
+            Self::Text,
+        )
     }
 
     /// The bytes.
@@ -62,9 +65,16 @@ impl SkillFiles {
     /// Changes when any file does.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let bytes: Vec<(Vec<u8>, Vec<u8>)> =
-            self.files.iter().map(|(path, content)| (path.clone().into_bytes(), content.bytes())).collect();
-        Digest::of_parts(bytes.iter().flat_map(|(path, content)| [path.as_slice(), content.as_slice()]))
+        let bytes: Vec<(Vec<u8>, Vec<u8>)> = self
+            .files
+            .iter()
+            .map(|(path, content)| (path.clone().into_bytes(), content.bytes()))
+            .collect();
+        Digest::of_parts(
+            bytes
+                .iter()
+                .flat_map(|(path, content)| [path.as_slice(), content.as_slice()]),
+        )
     }
 }
 
@@ -95,9 +105,16 @@ impl Snapshot {
     pub fn load(run: &RunDir, digest: Digest) -> Result<Self, Error> {
         let path = run.snapshot(digest);
         let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-        let damaged = |path: &Path, message: String| Error::Damaged { path: path.to_owned(), line: 1, message };
+        let damaged = |path: &Path, message: String| Error::Damaged {
+            path: path.to_owned(),
+            line: 1,
+            message,
+        };
         if Digest::of(&bytes) != digest {
-            return Err(damaged(&path, "its digest is not the one in the journal".to_owned()));
+            return Err(damaged(
+                &path,
+                "its digest is not the one in the journal".to_owned(),
+            ));
         }
         serde_json::from_slice(&bytes).map_err(|error| damaged(&path, error.to_string()))
     }

@@ -39,13 +39,21 @@ impl Library {
     /// Reads from a workspace and from the binary.
     #[must_use]
     pub fn live(workspace: &Path) -> Self {
-        Self { kind: Kind::Live(workspace.to_owned()), flows: Mutex::default(), skills: Mutex::default() }
+        Self {
+            kind: Kind::Live(workspace.to_owned()),
+            flows: Mutex::default(),
+            skills: Mutex::default(),
+        }
     }
 
     /// Gives what was kept, and nothing else.
     #[must_use]
     pub fn kept(flows: BTreeMap<String, Vec<u8>>, skills: BTreeMap<String, FoundSkill>) -> Self {
-        Self { kind: Kind::Kept, flows: Mutex::new(flows), skills: Mutex::new(skills) }
+        Self {
+            kind: Kind::Kept,
+            flows: Mutex::new(flows),
+            skills: Mutex::new(skills),
+        }
     }
 
     /// A flow file's bytes.
@@ -85,23 +93,34 @@ impl Library {
         if let Some(found) = skills.get(name) {
             return Ok(Some(found.clone()));
         }
-        let Kind::Live(workspace) = &self.kind else { return Ok(None) };
+        let Kind::Live(workspace) = &self.kind else {
+            return Ok(None);
+        };
         let dir = workspace.join("skills").join(name);
         let found = if dir.join("skill.yaml").is_file() {
             let mut files = BTreeMap::new();
             let mut room = MAX_SKILL_BYTES;
-            collect(&dir, "", &mut files, &mut room).map_err(|error| format!("cannot read `{}`: {error}", dir.display()))?;
-            FoundSkill { origin: format!("skills/{name}"), files }
+            collect(&dir, "", &mut files, &mut room)
+                .map_err(|error| format!("cannot read `{}`: {error}", dir.display()))?;
+            FoundSkill {
+                origin: format!("skills/{name}"),
+                files,
+            }
         } else {
             let prefix = format!("{name}/");
             let files: BTreeMap<String, Vec<u8>> = builtin::skills()
                 .iter()
-                .filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?.to_owned(), bytes.to_vec())))
+                .filter_map(|(path, bytes)| {
+                    Some((path.strip_prefix(&prefix)?.to_owned(), bytes.to_vec()))
+                })
                 .collect();
             if !files.contains_key("skill.yaml") {
                 return Ok(None);
             }
-            FoundSkill { origin: format!("builtin:skills/{name}"), files }
+            FoundSkill {
+                origin: format!("builtin:skills/{name}"),
+                files,
+            }
         };
         skills.insert(name.to_owned(), found.clone());
         Ok(Some(found))
@@ -111,12 +130,24 @@ impl Library {
     #[must_use]
     pub fn skill_names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.kind {
-            Kind::Kept => self.skills.lock().expect("no holder panics").keys().cloned().collect(),
+            Kind::Kept => self
+                .skills
+                .lock()
+                .expect("no holder panics")
+                .keys()
+                .cloned()
+                .collect(),
             Kind::Live(workspace) => {
-                let own = std::fs::read_dir(workspace.join("skills")).into_iter().flatten().flatten();
+                let own = std::fs::read_dir(workspace.join("skills"))
+                    .into_iter()
+                    .flatten()
+                    .flatten();
                 let own = own.filter(|entry| entry.path().join("skill.yaml").is_file());
                 let own = own.filter_map(|entry| entry.file_name().into_string().ok());
-                let builtin = builtin::skills().iter().filter_map(|(path, _)| path.strip_suffix("/skill.yaml")).map(str::to_owned);
+                let builtin = builtin::skills()
+                    .iter()
+                    .filter_map(|(path, _)| path.strip_suffix("/skill.yaml"))
+                    .map(str::to_owned);
                 own.chain(builtin).collect()
             }
         };
@@ -128,7 +159,10 @@ impl Library {
     /// Everything that was given so far.
     #[must_use]
     pub fn given(&self) -> (BTreeMap<String, Vec<u8>>, BTreeMap<String, FoundSkill>) {
-        (self.flows.lock().expect("no holder panics").clone(), self.skills.lock().expect("no holder panics").clone())
+        (
+            self.flows.lock().expect("no holder panics").clone(),
+            self.skills.lock().expect("no holder panics").clone(),
+        )
     }
 }
 
@@ -140,13 +174,22 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
-fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>, room: &mut u64) -> std::io::Result<()> {
+fn collect(
+    dir: &Path,
+    prefix: &str,
+    files: &mut BTreeMap<String, Vec<u8>>,
+    room: &mut u64,
+) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
         let kind = entry.file_type()?;
         // Editors' and tools' leavings are no content; links could lead anywhere.
-        if name.starts_with('.') && name != ".gitignore" && name != ".terraform-docs.yml" || kind.is_symlink() {
+        if name.starts_with('.') && name != ".gitignore" && name != ".terraform-docs.yml"
+            || kind.is_symlink()
+        {
             continue;
         }
         let path = format!("{prefix}{name}");
@@ -154,9 +197,11 @@ fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>, room
             collect(&entry.path(), &format!("{path}/"), files, room)?;
         } else {
             let bytes = std::fs::read(entry.path())?;
-            *room = room
-                .checked_sub(bytes.len() as u64)
-                .ok_or_else(|| std::io::Error::other(format!("the folder holds more than {MAX_SKILL_BYTES} bytes")))?;
+            *room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                std::io::Error::other(format!(
+                    "the folder holds more than {MAX_SKILL_BYTES} bytes"
+                ))
+            })?;
             files.insert(path, bytes);
         }
     }

@@ -62,12 +62,16 @@ impl LogFile {
         let Ok(mut sink) = self.0.lock() else { return };
         if sink.file.is_none() {
             if let Some(parent) = sink.path.parent() {
-                _ = std::fs::create_dir_all(parent);
+                std::fs::create_dir_all(parent).ok();
             }
-            sink.file = std::fs::OpenOptions::new().append(true).create(true).open(&sink.path).ok();
+            sink.file = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&sink.path)
+                .ok();
         }
         if let Some(file) = &mut sink.file {
-            _ = file.write_all(bytes);
+            file.write_all(bytes).ok();
         }
     }
 }
@@ -96,7 +100,10 @@ pub struct Finished {
 /// # Errors
 /// When the program cannot be started.
 pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Result<Finished> {
-    let (program, arguments) = spec.argv.split_first().ok_or_else(|| std::io::Error::other("the command is empty"))?;
+    let (program, arguments) = spec
+        .argv
+        .split_first()
+        .ok_or_else(|| std::io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -114,11 +121,21 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     // A command that does not read its input must not block us, nor fail for it.
     let feed = tokio::spawn(async move {
         if let Some(mut stdin) = stdin {
-            _ = stdin.write_all(&input).await;
+            stdin.write_all(&input).await.ok();
         }
     });
-    let stdout = tokio::spawn(capture(child.stdout.take(), MAX_CAPTURE, true, spec.log.clone()));
-    let stderr = tokio::spawn(capture(child.stderr.take(), 64 * 1024, false, spec.log.clone()));
+    let stdout = tokio::spawn(capture(
+        child.stdout.take(),
+        MAX_CAPTURE,
+        true,
+        spec.log.clone(),
+    ));
+    let stderr = tokio::spawn(capture(
+        child.stderr.take(),
+        64 * 1024,
+        false,
+        spec.log.clone(),
+    ));
     let timeout = async {
         match spec.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -145,7 +162,15 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     signal(group, Signal::KILL);
     #[cfg(unix)]
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    Ok(Finished { exit_code: status.code(), signal: by_signal, stdout, truncated, stderr, timed_out, cancelled })
+    Ok(Finished {
+        exit_code: status.code(),
+        signal: by_signal,
+        stdout,
+        truncated,
+        stderr,
+        timed_out,
+        cancelled,
+    })
 }
 
 /// Ends when the run is told to stop, and never when nobody can tell any more.
@@ -155,7 +180,10 @@ async fn stopped(cancel: &mut Cancel) {
     }
 }
 
-async fn end_group(child: &mut Child, group: Option<Pid>) -> std::io::Result<std::process::ExitStatus> {
+async fn end_group(
+    child: &mut Child,
+    group: Option<Pid>,
+) -> std::io::Result<std::process::ExitStatus> {
     signal(group, Signal::TERM);
     if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
         return status;
@@ -167,25 +195,28 @@ async fn end_group(child: &mut Child, group: Option<Pid>) -> std::io::Result<std
 fn signal(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         // The group may be gone already, which is what is wanted.
-        _ = kill_process_group(group, signal);
+        kill_process_group(group, signal).ok();
     }
 }
 
-async fn drain(mut reader: tokio::task::JoinHandle<Captured>, group: Option<Pid>) -> (Vec<u8>, bool) {
-    let captured = match tokio::time::timeout(DRAIN, &mut reader).await {
-        Ok(captured) => captured,
-        Err(_) => {
-            signal(group, Signal::KILL);
-            match tokio::time::timeout(DRAIN, &mut reader).await {
-                Ok(captured) => captured,
-                Err(_) => {
-                    reader.abort();
-                    return (Vec::new(), true);
-                }
-            }
+async fn drain(
+    mut reader: tokio::task::JoinHandle<Captured>,
+    group: Option<Pid>,
+) -> (Vec<u8>, bool) {
+    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+        captured
+    } else {
+        signal(group, Signal::KILL);
+        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
+            captured
+        } else {
+            reader.abort();
+            return (Vec::new(), true);
         }
     };
-    captured.map_or((Vec::new(), true), |captured| (captured.bytes, captured.truncated))
+    captured.map_or((Vec::new(), true), |captured| {
+        (captured.bytes, captured.truncated)
+    })
 }
 
 struct Captured {
@@ -194,9 +225,19 @@ struct Captured {
 }
 
 /// Reads a stream to its end; keeps its head, or its tail, up to a limit.
-async fn capture(stream: Option<impl AsyncRead + Unpin>, limit: usize, head: bool, log: Option<LogFile>) -> Captured {
-    let mut captured = Captured { bytes: Vec::new(), truncated: false };
-    let Some(mut stream) = stream else { return captured };
+async fn capture(
+    stream: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    head: bool,
+    log: Option<LogFile>,
+) -> Captured {
+    let mut captured = Captured {
+        bytes: Vec::new(),
+        truncated: false,
+    };
+    let Some(mut stream) = stream else {
+        return captured;
+    };
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
         let chunk = &buffer[..length];
@@ -240,7 +281,12 @@ mod tests {
 
     #[tokio::test]
     async fn output_exit_code_and_input() {
-        let finished = run(&spec(&["sh", "-c", "cat; echo \" $X\"; echo e >&2; exit 3"])).await;
+        let finished = run(&spec(&[
+            "sh",
+            "-c",
+            "cat; echo \" $X\"; echo e >&2; exit 3",
+        ]))
+        .await;
         assert_eq!(finished.stdout, b"in 1 2\n");
         assert_eq!(finished.stderr, b"e\n");
         assert_eq!(finished.exit_code, Some(3));

@@ -75,7 +75,12 @@ impl Registry {
     /// A registry of these personas, with skills and flows from a library.
     #[must_use]
     pub fn new(library: Library, personas: Vec<Registration>, contracts: Contracts) -> Self {
-        Self { library, contracts, personas, skills: Mutex::default() }
+        Self {
+            library,
+            contracts,
+            personas,
+            skills: Mutex::default(),
+        }
     }
 
     /// Where files come from.
@@ -98,7 +103,15 @@ impl Registry {
             Err(message) => {
                 let source = Arc::new(Source::new(format!("skills/{name}"), ""));
                 let code = crate::diagnostic::Code::FileUnreadable;
-                Loaded::Broken(crate::diagnostic::Diagnostic::error(code, message, &source, crate::diagnostic::Span::default()).into())
+                Loaded::Broken(
+                    crate::diagnostic::Diagnostic::error(
+                        code,
+                        message,
+                        &source,
+                        crate::diagnostic::Span::default(),
+                    )
+                    .into(),
+                )
             }
         });
         skills.insert(name.to_owned(), Arc::clone(&loaded));
@@ -116,7 +129,8 @@ impl Registry {
 
     fn registered(&self, registration: &Registration) -> Found {
         // A persona that renders a broken skill is broken itself, before anything runs.
-        let mut parts: Vec<Vec<u8>> = vec![env!("CARGO_PKG_VERSION").into(), registration.name.into()];
+        let mut parts: Vec<Vec<u8>> =
+            vec![env!("CARGO_PKG_VERSION").into(), registration.name.into()];
         let mut problems = Diagnostics::default();
         for skill in registration.skills {
             match &*self.load(skill) {
@@ -149,7 +163,9 @@ impl Registry {
 
     fn find_skill(&self, name: &str, kind: Option<Kind>) -> Found {
         match &*self.load(name) {
-            Loaded::Skill(skill) if kind.is_none_or(|kind| skill.kind() == kind) => Self::skill_info(skill),
+            Loaded::Skill(skill) if kind.is_none_or(|kind| skill.kind() == kind) => {
+                Self::skill_info(skill)
+            }
             Loaded::Broken(problems) => Found::Broken(problems.clone()),
             Loaded::Skill(_) | Loaded::Unknown => Found::Unknown,
         }
@@ -159,15 +175,29 @@ impl Registry {
     ///
     /// # Errors
     /// The tool's failure.
-    pub fn call(&self, tool: &ToolName, call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
+    pub fn call(
+        &self,
+        tool: &ToolName,
+        call: &Call<'_>,
+        host: &dyn Host,
+    ) -> Result<Outcome, Failure> {
         if let Some(name) = tool.as_str().strip_prefix(SKILL_PREFIX) {
             return self.render(name, call.inputs);
         }
-        let name = tool.as_str().strip_prefix(PERSONA_PREFIX).unwrap_or(tool.as_str());
-        match self.personas.iter().find(|registration| registration.name == name) {
+        let name = tool
+            .as_str()
+            .strip_prefix(PERSONA_PREFIX)
+            .unwrap_or(tool.as_str());
+        match self
+            .personas
+            .iter()
+            .find(|registration| registration.name == name)
+        {
             Some(registration) => (registration.function)(call, host),
-            None => Err(Failure::new(format!("there is no tool `{tool}` in this program"))
-                .help("the run was made by another version of flowctl")),
+            None => Err(
+                Failure::new(format!("there is no tool `{tool}` in this program"))
+                    .help("the run was made by another version of flowctl"),
+            ),
         }
     }
 
@@ -182,7 +212,10 @@ impl Registry {
                 .help(format!("make `skills/{name}/skill.yaml` in the workspace"))),
             Loaded::Broken(problems) => Err(Failure::new(format!(
                 "the skill `{name}` is broken: {}",
-                problems.iter().next().map_or("", |problem| problem.message.as_str())
+                problems
+                    .iter()
+                    .next()
+                    .map_or("", |problem| problem.message.as_str())
             ))
             .help("`flowctl validate` shows where")),
         }
@@ -203,7 +236,11 @@ impl Registry {
         let skills = self.library.skill_names().into_iter().filter_map(|name| {
             let skill = self.skill_named(&name)?;
             Some(Summary {
-                kind: if skill.kind() == Kind::Persona { "persona" } else { "skill" },
+                kind: if skill.kind() == Kind::Persona {
+                    "persona"
+                } else {
+                    "skill"
+                },
                 tool: name.clone(),
                 name,
                 summary: skill.description().to_owned(),
@@ -218,7 +255,11 @@ impl Registry {
 
 impl Catalog for Registry {
     fn persona(&self, name: &str) -> Found {
-        match self.personas.iter().find(|registration| registration.name == name) {
+        match self
+            .personas
+            .iter()
+            .find(|registration| registration.name == name)
+        {
             Some(registration) => self.registered(registration),
             None => self.find_skill(name, Some(Kind::Persona)),
         }
@@ -229,7 +270,11 @@ impl Catalog for Registry {
     }
 
     fn tool(&self, name: &str) -> Found {
-        match self.personas.iter().find(|registration| registration.tool == name) {
+        match self
+            .personas
+            .iter()
+            .find(|registration| registration.tool == name)
+        {
             Some(registration) => self.registered(registration),
             None => self.find_skill(name, None),
         }
@@ -239,11 +284,23 @@ impl Catalog for Registry {
         let mut names: Vec<String> = match kind {
             "persona" => {
                 let own = self.library.skill_names().into_iter();
-                let own = own.filter(|name| self.skill_named(name).is_some_and(|skill| skill.kind() == Kind::Persona));
-                self.personas.iter().map(|registration| registration.name.to_owned()).chain(own).collect()
+                let own = own.filter(|name| {
+                    self.skill_named(name)
+                        .is_some_and(|skill| skill.kind() == Kind::Persona)
+                });
+                self.personas
+                    .iter()
+                    .map(|registration| registration.name.to_owned())
+                    .chain(own)
+                    .collect()
             }
             "skill" => self.library.skill_names(),
-            _ => self.personas.iter().map(|registration| registration.tool.to_owned()).chain(self.library.skill_names()).collect(),
+            _ => self
+                .personas
+                .iter()
+                .map(|registration| registration.tool.to_owned())
+                .chain(self.library.skill_names())
+                .collect(),
         };
         names.dedup();
         names
@@ -269,13 +326,24 @@ fn beside(from: &str, path: &str) -> String {
             _ => parts.push(part),
         }
     }
-    parts.iter().collect::<PathBuf>().to_string_lossy().into_owned()
+    parts
+        .iter()
+        .collect::<PathBuf>()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Skills by name, with what was loaded of them: for tests and tools.
 impl std::fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: BTreeMap<&str, &str> = self.personas.iter().map(|registration| (registration.name, registration.tool)).collect();
-        formatter.debug_struct("Registry").field("personas", &names).finish_non_exhaustive()
+        let names: BTreeMap<&str, &str> = self
+            .personas
+            .iter()
+            .map(|registration| (registration.name, registration.tool))
+            .collect();
+        formatter
+            .debug_struct("Registry")
+            .field("personas", &names)
+            .finish_non_exhaustive()
     }
 }

@@ -24,27 +24,46 @@ const MAX_DEPTH: usize = 100;
 pub fn decode(path: &str, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostics> {
     if bytes.len() > MAX_BYTES {
         let source = Arc::new(Source::new(path, ""));
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
-        return Err(Diagnostic::error(Code::FileTooLarge, message, &source, Span::default())
-            .help("split the flow into sub-flows (`type: flow`)")
-            .into());
+        let message = format!(
+            "the file has {} bytes; at most {MAX_BYTES} are read",
+            bytes.len()
+        );
+        return Err(
+            Diagnostic::error(Code::FileTooLarge, message, &source, Span::default())
+                .help("split the flow into sub-flows (`type: flow`)")
+                .into(),
+        );
     }
-    String::from_utf8(bytes).map(|text| Arc::new(Source::new(path, text))).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let bytes = error.into_bytes();
-        let bad = bytes[valid];
-        let source = Arc::new(Source::new(path, String::from_utf8_lossy(&bytes)));
-        Diagnostic::error(Code::FileNotUtf8, "the file is not UTF-8", &source, Span::new(valid, valid + 3))
+    String::from_utf8(bytes)
+        .map(|text| Arc::new(Source::new(path, text)))
+        .map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let bytes = error.into_bytes();
+            let bad = bytes[valid];
+            let source = Arc::new(Source::new(path, String::from_utf8_lossy(&bytes)));
+            Diagnostic::error(
+                Code::FileNotUtf8,
+                "the file is not UTF-8",
+                &source,
+                Span::new(valid, valid + 3),
+            )
             .label(format!("byte {valid} is 0x{bad:02x}"))
             .help("save the file as UTF-8, for example with `iconv -t UTF-8`")
             .into()
-    })
+        })
 }
 
 /// Reads a document. Problems are pushed, and as much of a tree as there is comes back, so that
 /// one duplicate key does not hide what is wrong elsewhere; `None` after a syntax error.
 pub fn load(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Node> {
-    let mut loader = Loader { source, problems, anchors: HashMap::new(), stack: Vec::new(), copied: 0, root: None };
+    let mut loader = Loader {
+        source,
+        problems,
+        anchors: HashMap::new(),
+        stack: Vec::new(),
+        copied: 0,
+        root: None,
+    };
     let mut options = Options::default();
     options.emit_comments = false;
     let mut documents = 0;
@@ -56,7 +75,9 @@ pub fn load(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Node> {
                 return None;
             }
         };
-        let span = span.byte_range().map_or_else(Span::default, |range| Span::new(range.start, range.end));
+        let span = span
+            .byte_range()
+            .map_or_else(Span::default, |range| Span::new(range.start, range.end));
         if matches!(event, Event::DocumentStart(..)) {
             documents += 1;
             if documents > 1 {
@@ -71,14 +92,28 @@ pub fn load(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Node> {
             return None;
         }
     }
-    Some(loader.root.unwrap_or(Node { span: Span::default(), kind: Kind::Scalar(Value::Null) }))
+    Some(loader.root.unwrap_or(Node {
+        span: Span::default(),
+        kind: Kind::Scalar(Value::Null),
+    }))
 }
 
 fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
     let offset = error.marker().byte_offset().unwrap_or(source.text.len());
-    let end = source.text[source.floor(offset)..].chars().next().map_or(offset, |c| offset + c.len_utf8());
-    let diagnostic = Diagnostic::error(Code::YamlSyntax, error.info(), source, Span::new(offset, end));
-    let line = source.text[..source.floor(offset)].rsplit('\n').next().unwrap_or_default();
+    let end = source.text[source.floor(offset)..]
+        .chars()
+        .next()
+        .map_or(offset, |c| offset + c.len_utf8());
+    let diagnostic = Diagnostic::error(
+        Code::YamlSyntax,
+        error.info(),
+        source,
+        Span::new(offset, end),
+    );
+    let line = source.text[..source.floor(offset)]
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default();
     if line.contains('\t') {
         return diagnostic.help("indent with spaces: YAML does not allow tabs there");
     }
@@ -94,7 +129,12 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, index: HashMap<String, usize>, merges: Vec<Node>, key: Option<(String, Span)> },
+    Map {
+        entries: Vec<Entry>,
+        index: HashMap<String, usize>,
+        merges: Vec<Node>,
+        key: Option<(String, Span)>,
+    },
 }
 
 struct Loader<'a> {
@@ -122,21 +162,39 @@ impl Loader<'_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tagged(tag.as_deref(), span);
-                let kind =
-                    OpenKind::Map { entries: Vec::new(), index: HashMap::new(), merges: Vec::new(), key: None };
+                let kind = OpenKind::Map {
+                    entries: Vec::new(),
+                    index: HashMap::new(),
+                    merges: Vec::new(),
+                    key: None,
+                };
                 self.open(span, anchor, kind)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let open = self.stack.pop().expect("the parser balances starts and ends");
+                let open = self
+                    .stack
+                    .pop()
+                    .expect("the parser balances starts and ends");
                 let node_span = Span::new(open.span.start, span.end.max(open.span.end));
                 let kind = match open.kind {
                     OpenKind::List(items) => Kind::List(items),
-                    OpenKind::Map { mut entries, index, merges, .. } => {
+                    OpenKind::Map {
+                        mut entries,
+                        index,
+                        merges,
+                        ..
+                    } => {
                         self.merge(&mut entries, &index, merges)?;
                         Kind::Map(entries)
                     }
                 };
-                self.finish(Node { span: node_span, kind }, open.anchor)
+                self.finish(
+                    Node {
+                        span: node_span,
+                        kind,
+                    },
+                    open.anchor,
+                )
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id).cloned() else {
@@ -180,21 +238,28 @@ impl Loader<'_> {
         };
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
-            OpenKind::Map { entries, index, merges, key } => match key.take() {
+            OpenKind::Map {
+                entries,
+                index,
+                merges,
+                key,
+            } => match key.take() {
                 None => {
                     let Some(text) = key_text(&node) else {
                         self.problems.push(
-                            Diagnostic::error(Code::YamlNotJson, "a key must be a string", self.source, node.span)
-                                .label(format!("this is {}", node.type_name())),
+                            Diagnostic::error(
+                                Code::YamlNotJson,
+                                "a key must be a string",
+                                self.source,
+                                node.span,
+                            )
+                            .label(format!("this is {}", node.type_name())),
                         );
                         return Err(Stop);
                     };
                     *key = Some((text, node.span));
                 }
-                Some((text, key_span)) if text == "<<" => {
-                    let _unused = key_span;
-                    merges.push(node);
-                }
+                Some((text, _)) if text == "<<" => merges.push(node),
                 Some((text, key_span)) => {
                     if let Some(&first) = index.get(&text) {
                         self.problems.push(
@@ -210,7 +275,11 @@ impl Loader<'_> {
                         );
                     } else {
                         index.insert(text.clone(), entries.len());
-                        entries.push(Entry { key: text, key_span, value: node });
+                        entries.push(Entry {
+                            key: text,
+                            key_span,
+                            value: node,
+                        });
                     }
                 }
             },
@@ -219,7 +288,12 @@ impl Loader<'_> {
     }
 
     /// Carries out `<<:`; keys written in the mapping itself win, then earlier merges.
-    fn merge(&mut self, entries: &mut Vec<Entry>, index: &HashMap<String, usize>, merges: Vec<Node>) -> Result<(), Stop> {
+    fn merge(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        index: &HashMap<String, usize>,
+        merges: Vec<Node>,
+    ) -> Result<(), Stop> {
         let mut present: std::collections::HashSet<String> = index.keys().cloned().collect();
         for merge in merges {
             let span = merge.span;
@@ -293,8 +367,13 @@ impl Loader<'_> {
             Ok(None) => Kind::Text(text.to_owned()),
             Err(()) => {
                 self.problems.push(
-                    Diagnostic::error(Code::YamlNotJson, format!("`{text}` has no JSON form"), self.source, span)
-                        .help("quote it to mean the text"),
+                    Diagnostic::error(
+                        Code::YamlNotJson,
+                        format!("`{text}` has no JSON form"),
+                        self.source,
+                        span,
+                    )
+                    .help("quote it to mean the text"),
                 );
                 Kind::Text(text.to_owned())
             }
@@ -303,16 +382,26 @@ impl Loader<'_> {
 
     fn tagged(&mut self, tag: Option<&Tag>, span: Span) {
         let Some(tag) = tag else { return };
-        if matches!(tag.core_suffix(), Some("map" | "seq" | "str" | "int" | "float" | "bool" | "null")) {
+        if matches!(
+            tag.core_suffix(),
+            Some("map" | "seq" | "str" | "int" | "float" | "bool" | "null")
+        ) {
             return;
         }
         let written = tag.original();
         // The parser gives the place of the value; the tag stands before it.
         let at = self.source.text[..self.source.floor(span.start)].rfind(&written);
-        let span = at.filter(|at| !self.source.text[*at..span.start].contains('\n')).map_or(span, |at| Span::new(at, at + written.len()));
+        let span = at
+            .filter(|at| !self.source.text[*at..span.start].contains('\n'))
+            .map_or(span, |at| Span::new(at, at + written.len()));
         self.problems.push(
-            Diagnostic::error(Code::YamlNotJson, format!("the tag `{written}` means nothing here"), self.source, span)
-                .help("remove the tag"),
+            Diagnostic::error(
+                Code::YamlNotJson,
+                format!("the tag `{written}` means nothing here"),
+                self.source,
+                span,
+            )
+            .help("remove the tag"),
         );
     }
 }
@@ -345,7 +434,13 @@ fn size(node: &Node, limit: usize) -> usize {
 fn depth(node: &Node) -> usize {
     match &node.kind {
         Kind::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Kind::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
+        Kind::Map(entries) => {
+            1 + entries
+                .iter()
+                .map(|entry| depth(&entry.value))
+                .max()
+                .unwrap_or(0)
+        }
         Kind::Scalar(_) | Kind::Text(_) => 0,
     }
 }
@@ -371,7 +466,8 @@ mod tests {
 
     #[test]
     fn values_anchors_and_merges() {
-        let (value, problems) = read("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: [*b, yes, '1']\nempty:\n");
+        let (value, problems) =
+            read("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nlist: [*b, yes, '1']\nempty:\n");
         assert_eq!(problems, []);
         assert_eq!(
             value,
@@ -388,16 +484,21 @@ mod tests {
         assert_eq!(value, Some(json!({"a": 1, "b": {"c": 1}})));
         assert_eq!(
             problems,
-            [(Code::YamlDuplicateKey, "4:3".to_owned()), (Code::YamlDuplicateKey, "5:1".to_owned())]
+            [
+                (Code::YamlDuplicateKey, "4:3".to_owned()),
+                (Code::YamlDuplicateKey, "5:1".to_owned())
+            ]
         );
     }
 
     #[test]
     fn bombs_stop_early() {
+        use std::fmt::Write as _;
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let alias = format!("*a{}, ", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{alias}]\n"));
+            writeln!(text, "a{level}: &a{level} [{alias}]")
+                .expect("writing to a String cannot fail");
         }
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1);
@@ -408,13 +509,19 @@ mod tests {
     fn nesting_is_limited() {
         let (_, problems) = read(&format!("a: {}{}", "[".repeat(5000), "]".repeat(5000)));
         assert_eq!(problems.len(), 1);
-        assert!(matches!(problems[0].0, Code::YamlTooDeep | Code::YamlSyntax), "{problems:?}");
+        assert!(
+            matches!(problems[0].0, Code::YamlTooDeep | Code::YamlSyntax),
+            "{problems:?}"
+        );
     }
 
     #[test]
     fn syntax_and_documents() {
         assert_eq!(read("a: [1, 2\nb: 3").1[0].0, Code::YamlSyntax);
-        assert_eq!(read("a: 1\n---\nb: 2\n").1[0].0, Code::YamlMultipleDocuments);
+        assert_eq!(
+            read("a: 1\n---\nb: 2\n").1[0].0,
+            Code::YamlMultipleDocuments
+        );
         assert_eq!(read("a: !thing 1\n").1[0].0, Code::YamlNotJson);
         assert_eq!(read("a: &x [*x]\n").1[0].0, Code::YamlSyntax);
         assert_eq!(read(""), (Some(json!(null)), vec![]));

@@ -45,7 +45,10 @@ impl Node {
             Kind::Text(text) => Value::String(text.clone()),
             Kind::List(items) => Value::Array(items.iter().map(Self::to_value).collect()),
             Kind::Map(entries) => Value::Object(
-                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect::<Object>(),
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_value()))
+                    .collect::<Object>(),
             ),
         }
     }
@@ -75,8 +78,14 @@ impl Node {
         let mut node = self;
         for step in path {
             let next = match &node.kind {
-                Kind::Map(entries) => entries.iter().find(|entry| entry.key == step).map(|entry| &entry.value),
-                Kind::List(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+                Kind::Map(entries) => entries
+                    .iter()
+                    .find(|entry| entry.key == step)
+                    .map(|entry| &entry.value),
+                Kind::List(items) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index)),
                 Kind::Scalar(_) | Kind::Text(_) => None,
             };
             match next {
@@ -94,15 +103,22 @@ impl Node {
     /// When it was written with escapes inside, the whole token is named.
     #[must_use]
     pub fn locate(&self, source: &Source, start: usize, end: usize) -> Span {
-        let Kind::Text(text) = &self.kind else { return self.span };
-        let (Some(before), Some(part)) = (text.get(..start), text.get(start..end)) else { return self.span };
+        let Kind::Text(text) = &self.kind else {
+            return self.span;
+        };
+        let (Some(before), Some(part)) = (text.get(..start), text.get(start..end)) else {
+            return self.span;
+        };
         if part.is_empty() {
             return self.span;
         }
         let nth = before.matches(part).count() + overlapping(before, part, text);
         let raw = source.slice(self.span);
         match raw.match_indices(part).nth(nth) {
-            Some((index, _)) => Span::new(self.span.start + index, self.span.start + index + part.len()),
+            Some((index, _)) => Span::new(
+                self.span.start + index,
+                self.span.start + index + part.len(),
+            ),
             None => self.span,
         }
     }
@@ -112,6 +128,9 @@ impl Node {
 /// before misses it, while the search in the whole token does not.
 fn overlapping(before: &str, part: &str, text: &str) -> usize {
     let counted = before.matches(part).count();
-    let upto = text.match_indices(part).take_while(|(index, _)| *index < before.len()).count();
+    let upto = text
+        .match_indices(part)
+        .take_while(|(index, _)| *index < before.len())
+        .count();
     upto - counted
 }

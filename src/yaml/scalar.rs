@@ -13,7 +13,9 @@ pub(super) fn resolve(text: &str) -> Result<Option<Value>, ()> {
         "false" | "False" | "FALSE" => Value::Bool(false),
         _ => {
             let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-            if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+            if matches!(unsigned, ".inf" | ".Inf" | ".INF")
+                || matches!(text, ".nan" | ".NaN" | ".NAN")
+            {
                 return Err(());
             }
             return Ok(number(text).map(Value::Number));
@@ -23,10 +25,14 @@ pub(super) fn resolve(text: &str) -> Result<Option<Value>, ()> {
 
 fn number(text: &str) -> Option<Number> {
     if let Some(digits) = text.strip_prefix("0x") {
-        return u64::from_str_radix(plain_digits(digits)?, 16).ok().map(Number::from);
+        return u64::from_str_radix(plain_digits(digits)?, 16)
+            .ok()
+            .map(Number::from);
     }
     if let Some(digits) = text.strip_prefix("0o") {
-        return u64::from_str_radix(plain_digits(digits)?, 8).ok().map(Number::from);
+        return u64::from_str_radix(plain_digits(digits)?, 8)
+            .ok()
+            .map(Number::from);
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -40,14 +46,22 @@ fn number(text: &str) -> Option<Number> {
             return Some(Number::from(value));
         }
     }
-    let float_shape = unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+    let float_shape = unsigned
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
         && unsigned.bytes().any(|b| b.is_ascii_digit());
-    float_shape.then(|| text.parse::<f64>().ok()).flatten().and_then(Number::from_f64)
+    float_shape
+        .then(|| text.parse::<f64>().ok())
+        .flatten()
+        .and_then(Number::from_f64)
 }
 
 /// Refuses the sign that `from_str_radix` would take.
 fn plain_digits(digits: &str) -> Option<&str> {
-    digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_hexdigit())
+        .then_some(digits)
 }
 
 #[cfg(test)]
@@ -66,13 +80,29 @@ mod tests {
             ("1.5", json!(1.5)),
             (".5", json!(0.5)),
             ("1e3", json!(1000.0)),
-            ("18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
+            (
+                "18446744073709551615",
+                json!(18_446_744_073_709_551_615_u64),
+            ),
             ("~", json!(null)),
             ("True", json!(true)),
         ] {
             assert_eq!(resolve(text), Ok(Some(value)), "{text}");
         }
-        for text in ["yes", "on", "1_000", "1.2.3", "0x", "0x-1", "e3", ".", "-", "4h", "2026-11-22", "1e999"] {
+        for text in [
+            "yes",
+            "on",
+            "1_000",
+            "1.2.3",
+            "0x",
+            "0x-1",
+            "e3",
+            ".",
+            "-",
+            "4h",
+            "2026-11-22",
+            "1e999",
+        ] {
             assert_eq!(resolve(text), Ok(None), "{text}");
         }
         assert_eq!(resolve("-.inf"), Err(()));

@@ -9,7 +9,9 @@ use crate::harness::{Test, repository};
 
 /// What `validate` says about one file.
 fn check(yaml: &str) -> String {
-    Test::new().file("flow.yaml", yaml).run(["validate", "flow.yaml"])
+    Test::new()
+        .file("flow.yaml", yaml)
+        .run(["validate", "flow.yaml"])
 }
 
 /// Skills with typed ports, for everything about wiring.
@@ -37,7 +39,10 @@ fn wired(yaml: &str) -> String {
 
 #[test]
 fn file_unreadable() {
-    let test = Test::new().file("flow.yaml", "nodes:\n  - { name: Sub, type: flow, flow: parts/gone.yaml }\n");
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: Sub, type: flow, flow: parts/gone.yaml }\n",
+    );
     assert_snapshot!(test.run(["validate", "nowhere.yaml"]), @r#"
     exit 3
     --- stderr
@@ -61,7 +66,10 @@ fn file_unreadable() {
 #[test]
 fn file_too_large() {
     let test = Test::new().file("flow.yaml", "");
-    let file = std::fs::OpenOptions::new().write(true).open(test.path("flow.yaml")).unwrap();
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(test.path("flow.yaml"))
+        .unwrap();
     file.set_len(33 * 1024 * 1024).unwrap();
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 3
@@ -161,7 +169,12 @@ fn yaml_alias_bomb() {
 
 #[test]
 fn yaml_too_deep() {
-    let yaml = format!("x-deep:\n{}nodes: []\n", (0..105).map(|level| format!("{}-\n", " ".repeat(level))).collect::<String>());
+    let yaml = format!(
+        "x-deep:\n{}nodes: []\n",
+        (0..105)
+            .map(|level| format!("{}-\n", " ".repeat(level)))
+            .collect::<String>()
+    );
     assert_snapshot!(check(&yaml), @r#"
     exit 3
     --- stderr
@@ -560,8 +573,14 @@ fn bad_schema() {
 #[test]
 fn recursive_flow() {
     let test = Test::new()
-        .file("flow.yaml", "nodes:\n  - { name: Inner, type: flow, flow: parts/inner.yaml }\n")
-        .file("parts/inner.yaml", "nodes:\n  - name: Again\n    type: flow\n    flow: ../flow.yaml\n");
+        .file(
+            "flow.yaml",
+            "nodes:\n  - { name: Inner, type: flow, flow: parts/inner.yaml }\n",
+        )
+        .file(
+            "parts/inner.yaml",
+            "nodes:\n  - name: Again\n    type: flow\n    flow: ../flow.yaml\n",
+        );
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 3
     --- stderr
@@ -798,7 +817,10 @@ fn not_available() {
 
     error: 4 errors
     "#);
-    let test = Test::new().file("flow.yaml", "nodes:\n  - { name: A, type: process, command: [echo, '${env.NOWHERE_SET}'] }\n");
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: A, type: process, command: [echo, '${env.NOWHERE_SET}'] }\n",
+    );
     assert_snapshot!(test.run(["run", "flow.yaml"]), @r#"
     exit 3
     --- stderr
@@ -1274,13 +1296,29 @@ outputs:
 
     error: 7 errors
     "#);
-    let report = test.output(["validate", "flow.yaml", "--format", "json"]).exits(3).json();
-    assert_eq!(report["files"], serde_json::json!([{ "path": "flow.yaml", "valid": false }]));
+    let report = test
+        .output(["validate", "flow.yaml", "--format", "json"])
+        .exits(3)
+        .json();
+    assert_eq!(
+        report["files"],
+        serde_json::json!([{ "path": "flow.yaml", "valid": false }])
+    );
     let places: Vec<String> = report["diagnostics"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| format!("{}:{}-{}:{} {} {}", one["line"], one["column"], one["end_line"], one["end_column"], one["severity"].as_str().unwrap(), one["code"].as_str().unwrap()))
+        .map(|one| {
+            format!(
+                "{}:{}-{}:{} {} {}",
+                one["line"],
+                one["column"],
+                one["end_line"],
+                one["end_column"],
+                one["severity"].as_str().unwrap(),
+                one["code"].as_str().unwrap()
+            )
+        })
         .collect();
     assert_snapshot!(places.join("\n"), @r#"
     2:32-2:33 error flow::bad-default
@@ -1372,9 +1410,17 @@ fn the_part_of_a_string_is_underlined_however_it_is_written() {
 /// The flagship flow with two of its lines swapped.
 fn reordered(one: &str, other: &str) -> Test {
     let text = std::fs::read_to_string(repository("flows/infra-product.yaml")).unwrap();
-    let line = |name: &str| text.lines().find(|line| line.contains(&format!("name: {name},"))).unwrap().to_owned();
+    let line = |name: &str| {
+        text.lines()
+            .find(|line| line.contains(&format!("name: {name},")))
+            .unwrap()
+            .to_owned()
+    };
     let (one, other) = (line(one), line(other));
-    let swapped = text.replace(&one, "<other>").replace(&other, &one).replace("<other>", &other);
+    let swapped = text
+        .replace(&one, "<other>")
+        .replace(&other, &one)
+        .replace("<other>", &other);
     Test::new().file("flows/infra-product.yaml", swapped)
 }
 
@@ -1384,12 +1430,12 @@ fn a_misordered_persona_is_told_what_to_do() {
     assert_snapshot!(test.run(["validate", "flows/infra-product.yaml"]), @r#"
     exit 3
     --- stderr
-    error[port::unfed]: `IaCEngineer` needs `security_profile`; `SecurityCompliance` offers it, but on line 48, after this node
-      --> flows/infra-product.yaml:47:13
+    error[port::unfed]: `IaCEngineer` needs `security_profile`; `SecurityCompliance` offers it, but on line 56, after this node
+      --> flows/infra-product.yaml:55:13
        |
-    47 |   - { name: IaCEngineer, type: persona }
+    55 |   - { name: IaCEngineer, type: persona }
        |             ^^^^^^^^^^^ needs `security_profile`
-    48 |   - { name: SecurityCompliance, type: persona }
+    56 |   - { name: SecurityCompliance, type: persona }
        |             ------------------ offers `security_profile`, too late
        |
        = help: move `SecurityCompliance` above `IaCEngineer`
@@ -1405,24 +1451,31 @@ fn personas_whose_order_is_free_may_be_moved() {
     flows/infra-product.yaml: valid
     "#);
     let order = |test: &Test| -> Vec<String> {
-        let graph = test.output(["graph", "flows/infra-product.yaml"]).exits(0).stdout;
-        graph.lines().filter(|line| line.contains(", line ") || line.trim_start().starts_with("after ")).map(str::to_owned).collect()
+        let graph = test
+            .output(["graph", "flows/infra-product.yaml"])
+            .exits(0)
+            .stdout;
+        graph
+            .lines()
+            .filter(|line| line.contains(", line ") || line.trim_start().starts_with("after "))
+            .map(str::to_owned)
+            .collect()
     };
     assert_snapshot!(order(&test).join("\n"), @r#"
-    ProductManager (persona:ProductManager, line 45)
-    CloudArchitect (persona:CloudArchitect, line 46)
+    ProductManager (persona, line 53)
+    CloudArchitect (persona, line 54)
       after ProductManager (order)
-    SecurityCompliance (persona:SecurityCompliance, line 47)
+    SecurityCompliance (persona, line 55)
       after CloudArchitect (order)
-    IaCEngineer (persona:IaCEngineer, line 48)
+    IaCEngineer (persona, line 56)
       after SecurityCompliance (order)
-    BackstagePublisher (persona:BackstagePublisher, line 49)
+    BackstagePublisher (persona, line 57)
       after IaCEngineer (order)
-    QA (persona:QA, line 50)
+    QA (persona, line 58)
       after BackstagePublisher (order)
-    Approvals (persona:Approvals, line 51)
+    Approvals (persona, line 59)
       after ProductManager (gate), CloudArchitect (gate), SecurityCompliance (gate), IaCEngineer (gate), BackstagePublisher (gate), QA (gate), QA (order)
-    EvidenceSink (persona:EvidenceSink, line 52)
+    EvidenceSink (persona, line 60)
       after Approvals (gate), Approvals (order)
     "#);
 }
@@ -1494,7 +1547,10 @@ outputs:
 
 #[test]
 fn warnings_do_not_stop_a_run() {
-    let test = Test::new().file("flow.yaml", "nodes:\n  - { name: A, type: process, command: ['true'], cache: true }\n");
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: A, type: process, command: ['true'], cache: true }\n",
+    );
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 0
     --- stderr
@@ -1507,14 +1563,19 @@ fn warnings_do_not_stop_a_run() {
       = help: the node runs every time; results are the same
     flow.yaml: valid
     "#);
-    test.output(["run", "flow.yaml"]).exits(0).says("warning[flow::not-supported]");
+    test.output(["run", "flow.yaml"])
+        .exits(0)
+        .says("warning[flow::not-supported]");
 }
 
 #[test]
 fn a_broken_template_of_a_skill_is_reported_in_its_own_file() {
     let test = Test::new()
         .file("flow.yaml", "nodes:\n  - { name: Mine, type: skill }\n")
-        .file("skills/Mine/skill.yaml", "files:\n  - { source: a.txt.tera, target: a.txt }\n")
+        .file(
+            "skills/Mine/skill.yaml",
+            "files:\n  - { source: a.txt.tera, target: a.txt }\n",
+        )
         .file("skills/Mine/a.txt.tera", "one\ntwo {% if %}\n");
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 3
@@ -1533,14 +1594,41 @@ fn a_broken_template_of_a_skill_is_reported_in_its_own_file() {
 
 #[test]
 fn every_code_has_a_paragraph_and_a_test() {
-    let all: BTreeSet<String> = Code::ALL.iter().map(|code| code.slug().to_owned()).collect();
+    let all: BTreeSet<String> = Code::ALL
+        .iter()
+        .map(|code| code.slug().to_owned())
+        .collect();
     let page = std::fs::read_to_string(repository("docs/diagnostics.md")).unwrap();
-    let headings: Vec<String> =
-        page.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`').map(str::to_owned)).collect();
-    assert_eq!(headings.iter().collect::<BTreeSet<_>>().len(), headings.len(), "a slug has two paragraphs");
-    assert_eq!(headings.into_iter().collect::<BTreeSet<_>>(), all, "`docs/diagnostics.md` and `Code::ALL` differ");
+    let headings: Vec<String> = page
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("## `")?
+                .strip_suffix('`')
+                .map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(
+        headings.iter().collect::<BTreeSet<_>>().len(),
+        headings.len(),
+        "a slug has two paragraphs"
+    );
+    assert_eq!(
+        headings.into_iter().collect::<BTreeSet<_>>(),
+        all,
+        "`docs/diagnostics.md` and `Code::ALL` differ"
+    );
     let tests = include_str!("diagnostics.rs");
-    let untested: Vec<&String> =
-        all.iter().filter(|slug| !["error", "warning"].iter().any(|level| tests.contains(&format!("{level}[{slug}]")))).collect();
-    assert_eq!(untested, Vec::<&String>::new(), "codes that no snapshot here shows");
+    let untested: Vec<&String> = all
+        .iter()
+        .filter(|slug| {
+            !["error", "warning"]
+                .iter()
+                .any(|level| tests.contains(&format!("{level}[{slug}]")))
+        })
+        .collect();
+    assert_eq!(
+        untested,
+        Vec::<&String>::new(),
+        "codes that no snapshot here shows"
+    );
 }

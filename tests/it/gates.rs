@@ -7,7 +7,9 @@ use crate::harness::{Test, until};
 
 /// A step that leaves a line behind.
 fn step(name: &str, more: &str) -> String {
-    format!("  - {{ name: {name}, type: process, command: [sh, -c, 'echo x >> {name}.ran']{more} }}\n")
+    format!(
+        "  - {{ name: {name}, type: process, command: [sh, -c, 'echo x >> {name}.ran']{more} }}\n"
+    )
 }
 
 fn ran(test: &Test, name: &str) -> usize {
@@ -19,7 +21,14 @@ fn flow(parts: &[String]) -> String {
 }
 
 fn simple() -> Test {
-    let test = Test::new().file("flow.yaml", flow(&[step("A", ""), "  - { name: Ok, type: approval }\n".to_owned(), step("B", "")]));
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            step("A", ""),
+            "  - { name: Ok, type: approval }\n".to_owned(),
+            step("B", ""),
+        ]),
+    );
     test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
     test
 }
@@ -39,11 +48,20 @@ outputs: { all: '${Ship.output}' }
 ",
     );
     test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
-    let done = test.output(["approve", "r", "--comment", "ship it", "--resume", "--json"]).exits(0).json();
+    let done = test
+        .output(["approve", "r", "--comment", "ship it", "--resume", "--json"])
+        .exits(0)
+        .json();
     let user = done["outputs"]["all"]["by"].as_str().unwrap().to_owned();
-    assert_eq!(done["outputs"]["all"], json!({ "by": user, "why": "ship it", "how": "as unverified" }));
+    assert_eq!(
+        done["outputs"]["all"],
+        json!({ "by": user, "why": "ship it", "how": "as unverified" })
+    );
     let records = test.lines("artifacts/evidence/runs/Ship.jsonl").join("\n");
-    assert!(records.contains("\"ship it\"") && records.contains("approved") && records.contains(&user), "{records}");
+    assert!(
+        records.contains("\"ship it\"") && records.contains("approved") && records.contains(&user),
+        "{records}"
+    );
     assert_eq!(test.count("r", "approval_decided", "Ship"), 1);
 }
 
@@ -56,9 +74,20 @@ fn nothing_below_a_gate_starts_before_the_yes_or_after_a_no() {
     test.output(["reject", "r", "--reason", "not now"]).exits(0);
     test.output(["resume", "r"]).exits(6);
     assert_eq!(ran(&test, "B"), 0);
-    let decided = test.events("r").into_iter().find(|event| event["event"] == "approval_decided").unwrap();
-    assert_eq!((&decided["data"]["decision"], &decided["data"]["comment"]), (&json!("rejected"), &json!("not now")));
-    assert!(test.lines("artifacts/evidence/runs/Ok.jsonl").join("").contains("not now"));
+    let decided = test
+        .events("r")
+        .into_iter()
+        .find(|event| event["event"] == "approval_decided")
+        .unwrap();
+    assert_eq!(
+        (&decided["data"]["decision"], &decided["data"]["comment"]),
+        (&json!("rejected"), &json!("not now"))
+    );
+    assert!(
+        test.lines("artifacts/evidence/runs/Ok.jsonl")
+            .join("")
+            .contains("not now")
+    );
 }
 
 #[test]
@@ -71,12 +100,27 @@ fn an_answer_to_something_else_does_not_count() {
     error: refused: the decision is about sha256:<digest>, and what waits is sha256:<digest>: look again with `flowctl review`
     "#);
     assert_eq!(ran(&test, "B"), 0);
-    let refused = test.events("r").into_iter().find(|event| event["event"] == "decision_refused").unwrap();
+    let refused = test
+        .events("r")
+        .into_iter()
+        .find(|event| event["event"] == "decision_refused")
+        .unwrap();
     assert_eq!(refused["data"]["decision"]["digest"], json!(wrong));
-    assert!(test.output(["show", "r"]).exits(0).stdout.contains("was refused"));
-    test.output(["approve", "r", "--digest", "abc"]).exits(2).says("is not a sha256 digest");
-    let right = test.output(["show", "r", "--json"]).json()["waiting"][0]["digest"].as_str().unwrap().to_owned();
-    test.output(["approve", "r", "--digest", &right, "--resume"]).exits(0);
+    assert!(
+        test.output(["show", "r"])
+            .exits(0)
+            .stdout
+            .contains("was refused")
+    );
+    test.output(["approve", "r", "--digest", "abc"])
+        .exits(2)
+        .says("is not a sha256 digest");
+    let right = test.output(["show", "r", "--json"]).json()["waiting"][0]["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    test.output(["approve", "r", "--digest", &right, "--resume"])
+        .exits(0);
     assert_eq!(ran(&test, "B"), 1);
 }
 
@@ -111,7 +155,9 @@ fn a_gate_is_answered_once() {
     "#);
     test.output(["resume", "r"]).exits(0);
     assert_eq!(test.count("r", "approval_decided", "Ok"), 1);
-    test.output(["approve", "r", "Ok"]).exits(9).says("the run has ended");
+    test.output(["approve", "r", "Ok"])
+        .exits(9)
+        .says("the run has ended");
 }
 
 #[test]
@@ -121,11 +167,19 @@ fn a_gate_that_nobody_answers_in_time() {
             "flow.yaml",
             flow(&[format!("  - {{ name: Ok, type: approval, approval: {{ timeout: 400ms, on_timeout: {on_timeout} }} }}\n"), step("B", "")]),
         );
-        let paused = test.output(["run", "flow.yaml", "--run-id", "r", "--json"]).exits(5).json();
+        let paused = test
+            .output(["run", "flow.yaml", "--run-id", "r", "--json"])
+            .exits(5)
+            .json();
         assert!(paused["waiting"][0]["deadline"].is_string(), "{paused}");
         // The deadline holds with no driver alive.
-        until("the deadline is past", || test.output(["resume", "r"]).code != 5);
-        let shown = test.output(["show", "r", "--json", "--exit-status"]).exits(code).json();
+        until("the deadline is past", || {
+            test.output(["resume", "r"]).code != 5
+        });
+        let shown = test
+            .output(["show", "r", "--json", "--exit-status"])
+            .exits(code)
+            .json();
         assert_eq!(shown["status"], status);
         assert_eq!(ran(&test, "B"), 0);
         assert_eq!(test.count("r", "approval_expired", "Ok"), 1);
@@ -134,7 +188,13 @@ fn a_gate_that_nobody_answers_in_time() {
 
 #[test]
 fn a_late_answer_is_refused_and_ends_the_wait() {
-    let test = Test::new().file("flow.yaml", flow(&["  - { name: Ok, type: approval, approval: { timeout: 1ms } }\n".to_owned(), step("B", "")]));
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            "  - { name: Ok, type: approval, approval: { timeout: 1ms } }\n".to_owned(),
+            step("B", ""),
+        ]),
+    );
     test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
     assert_snapshot!(test.run(["approve", "r", "--resume"]), @"");
     test.output(["resume", "r"]).exits(6);
@@ -143,21 +203,48 @@ fn a_late_answer_is_refused_and_ends_the_wait() {
 
 #[test]
 fn following_holds_back_what_is_below_and_dependants_what_depends() {
-    let gate = |scope: &str| format!("  - {{ name: Ok, type: approval, approval: {{ scope: {scope} }} }}\n");
-    let nodes = |scope: &str| flow(&[step("Above", ""), gate(scope), step("Free", ""), step("Bound", ", after: [Ok]")]);
+    let gate = |scope: &str| {
+        format!("  - {{ name: Ok, type: approval, approval: {{ scope: {scope} }} }}\n")
+    };
+    let nodes = |scope: &str| {
+        flow(&[
+            step("Above", ""),
+            gate(scope),
+            step("Free", ""),
+            step("Bound", ", after: [Ok]"),
+        ])
+    };
     for (scope, free) in [("following", 0), ("dependants", 1)] {
         let test = Test::new().file("flow.yaml", nodes(scope));
         test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
-        assert_eq!((ran(&test, "Above"), ran(&test, "Free"), ran(&test, "Bound")), (1, free, 0), "{scope}");
+        assert_eq!(
+            (ran(&test, "Above"), ran(&test, "Free"), ran(&test, "Bound")),
+            (1, free, 0),
+            "{scope}"
+        );
         test.output(["approve", "r", "--resume"]).exits(0);
-        assert_eq!((ran(&test, "Above"), ran(&test, "Free"), ran(&test, "Bound")), (1, 1, 1), "{scope}");
+        assert_eq!(
+            (ran(&test, "Above"), ran(&test, "Free"), ran(&test, "Bound")),
+            (1, 1, 1),
+            "{scope}"
+        );
     }
 }
 
 #[test]
 fn several_gates_may_wait_at_once() {
-    let gate = |name: &str| format!("  - {{ name: {name}, type: approval, approval: {{ scope: dependants }} }}\n");
-    let test = Test::new().file("flow.yaml", flow(&[gate("One"), gate("Two"), step("First", ", after: [One]"), step("Second", ", after: [Two]")]));
+    let gate = |name: &str| {
+        format!("  - {{ name: {name}, type: approval, approval: {{ scope: dependants }} }}\n")
+    };
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            gate("One"),
+            gate("Two"),
+            step("First", ", after: [One]"),
+            step("Second", ", after: [Two]"),
+        ]),
+    );
     assert_snapshot!(test.run(["run", "flow.yaml", "--run-id", "r"]), @r#"
     exit 5
     --- stderr
@@ -184,20 +271,53 @@ fn several_gates_may_wait_at_once() {
 #[test]
 fn a_gate_in_a_sub_flow_holds_back_the_flow_around_it() {
     let test = Test::new()
-        .file("flow.yaml", flow(&["  - { name: Sub, type: flow, flow: sub.yaml }\n".to_owned(), step("Outer", "")]))
-        .file("sub.yaml", flow(&[step("Inner", ""), "  - { name: Ok, type: approval }\n".to_owned(), step("Later", "")]));
-    let paused = test.output(["run", "flow.yaml", "--run-id", "r", "--json"]).exits(5).json();
+        .file(
+            "flow.yaml",
+            flow(&[
+                "  - { name: Sub, type: flow, flow: sub.yaml }\n".to_owned(),
+                step("Outer", ""),
+            ]),
+        )
+        .file(
+            "sub.yaml",
+            flow(&[
+                step("Inner", ""),
+                "  - { name: Ok, type: approval }\n".to_owned(),
+                step("Later", ""),
+            ]),
+        );
+    let paused = test
+        .output(["run", "flow.yaml", "--run-id", "r", "--json"])
+        .exits(5)
+        .json();
     assert_eq!(paused["waiting"][0]["gate"], "Sub/Ok");
-    assert_eq!((ran(&test, "Inner"), ran(&test, "Later"), ran(&test, "Outer")), (1, 0, 0));
+    assert_eq!(
+        (
+            ran(&test, "Inner"),
+            ran(&test, "Later"),
+            ran(&test, "Outer")
+        ),
+        (1, 0, 0)
+    );
     test.output(["approve", "r", "Sub/Ok", "--resume"]).exits(0);
-    assert_eq!((ran(&test, "Inner"), ran(&test, "Later"), ran(&test, "Outer")), (1, 1, 1));
+    assert_eq!(
+        (
+            ran(&test, "Inner"),
+            ran(&test, "Later"),
+            ran(&test, "Outer")
+        ),
+        (1, 1, 1)
+    );
 }
 
 #[test]
 fn gates_and_foreach() {
     // One yes for all items of a node,
     let test = Test::new().file("flow.yaml", flow(&["  - { name: Each, type: process, command: [sh, -c, 'echo $0 >> each', '${item}'], foreach: [1, 2, 3], approval: {} }\n".to_owned()]));
-    let paused = test.output(["run", "flow.yaml", "--run-id", "r", "--json"]).exits(5).json();
+    let paused = test
+        .output(["run", "flow.yaml", "--run-id", "r", "--json"])
+        .exits(5)
+        .json();
     assert_eq!(paused["waiting"].as_array().unwrap().len(), 1);
     assert_eq!(test.lines("each").len(), 0);
     test.output(["approve", "r", "Each", "--resume"]).exits(0);
@@ -208,13 +328,26 @@ fn gates_and_foreach() {
     let test = Test::new()
         .file("flow.yaml", flow(&["  - { name: Each, type: flow, flow: sub.yaml, foreach: [a, b], inputs: { what: '${item}' } }\n".to_owned()]))
         .file("sub.yaml", "inputs: { what: { type: string } }\nnodes:\n  - { name: Ok, type: approval, inputs: { what: '${inputs.what}' } }\n  - { name: Do, type: process, command: [sh, -c, 'echo $0 >> done', '${inputs.what}'] }\n");
-    let paused = test.output(["run", "flow.yaml", "--run-id", "r", "--json"]).exits(5).json();
-    let gates: Vec<&str> = paused["waiting"].as_array().unwrap().iter().map(|gate| gate["gate"].as_str().unwrap()).collect();
+    let paused = test
+        .output(["run", "flow.yaml", "--run-id", "r", "--json"])
+        .exits(5)
+        .json();
+    let gates: Vec<&str> = paused["waiting"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gate| gate["gate"].as_str().unwrap())
+        .collect();
     assert_eq!(gates, ["Each[0]/Ok", "Each[1]/Ok"]);
-    assert_ne!(paused["waiting"][0]["digest"], paused["waiting"][1]["digest"], "they ask about different inputs");
-    test.output(["approve", "r", "Each[1]/Ok", "--resume"]).exits(5);
+    assert_ne!(
+        paused["waiting"][0]["digest"], paused["waiting"][1]["digest"],
+        "they ask about different inputs"
+    );
+    test.output(["approve", "r", "Each[1]/Ok", "--resume"])
+        .exits(5);
     assert_eq!(test.lines("done"), ["b"]);
-    test.output(["approve", "r", "Each[0]/Ok", "--resume"]).exits(0);
+    test.output(["approve", "r", "Each[0]/Ok", "--resume"])
+        .exits(0);
     assert_eq!(test.lines("done"), ["b", "a"]);
 }
 
@@ -229,12 +362,22 @@ fn a_living_driver_takes_the_answer_and_gives_a_receipt() {
         ]),
     );
     let driver = test.spawn(["run", "flow.yaml", "--run-id", "r"]);
-    until("the gate waits and the slow node runs", || test.count("r", "approval_requested", "Ok") + test.count("r", "node_started", "Slow") == 2);
+    until("the gate waits and the slow node runs", || {
+        test.count("r", "approval_requested", "Ok") + test.count("r", "node_started", "Slow") == 2
+    });
     let wrong = format!("sha256:{}", "0".repeat(64));
-    test.output(["approve", "r", "--digest", &wrong]).exits(9).says("refused: the decision is about");
+    test.output(["approve", "r", "--digest", &wrong])
+        .exits(9)
+        .says("refused: the decision is about");
     let ran_approve = test.output(["approve", "r"]).exits(0);
-    assert!(ran_approve.stderr.contains("approved: `Ok` of run r"), "{}", ran_approve.stderr);
-    until("what depended on the gate has run", || ran(&test, "After") == 1);
+    assert!(
+        ran_approve.stderr.contains("approved: `Ok` of run r"),
+        "{}",
+        ran_approve.stderr
+    );
+    until("what depended on the gate has run", || {
+        ran(&test, "After") == 1
+    });
     test.write("go", "");
     assert_eq!(driver.wait().code, 0);
 }

@@ -34,27 +34,40 @@ impl Ran {
     /// The one JSON document on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self:?}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self:?}"))
     }
 
     /// The same, when the exit code is this one.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "exit code\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "exit code\n--- stdout\n{}--- stderr\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 
     /// The same, when stderr holds this text.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "stderr has no `{text}`:\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "stderr has no `{text}`:\n{}",
+            self.stderr
+        );
         self
     }
 }
 
 impl Test {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), home: tempfile::tempdir().unwrap(), env: Vec::new() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            home: tempfile::tempdir().unwrap(),
+            env: Vec::new(),
+        }
     }
 
     /// Writes a file.
@@ -98,16 +111,25 @@ impl Test {
 
     /// How often something was written, one line each time, into a file that may not be there yet.
     pub(crate) fn lines(&self, path: &str) -> Vec<String> {
-        fs::read_to_string(self.path(path)).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.path(path))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowctl"));
         command.args(args).current_dir(self.dir.path()).env_clear();
         // The environment of the tests is read here and nowhere else.
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.home.path());
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -139,7 +161,9 @@ impl Test {
     /// The journal's records of a run, or nothing while there is none.
     pub(crate) fn events(&self, run: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.journal(run)).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     pub(crate) fn journal(&self, run: &str) -> PathBuf {
@@ -148,7 +172,10 @@ impl Test {
 
     /// How many records of this kind a node has in the journal of a run.
     pub(crate) fn count(&self, run: &str, event: &str, node: &str) -> usize {
-        self.events(run).iter().filter(|record| record["event"] == event && record["data"]["node"] == node).count()
+        self.events(run)
+            .iter()
+            .filter(|record| record["event"] == event && record["data"]["node"] == node)
+            .count()
     }
 
     /// Everything in the workspace but `artifacts/`, path to content.
@@ -156,7 +183,11 @@ impl Test {
         fn walk(dir: &Path, root: &Path, found: &mut std::collections::BTreeMap<String, Vec<u8>>) {
             for entry in fs::read_dir(dir).unwrap().flatten() {
                 let path = entry.path();
-                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
                 if name == "artifacts" {
                     continue;
                 }
@@ -203,7 +234,10 @@ impl Test {
 fn ran(output: Output) -> Ran {
     use std::os::unix::process::ExitStatusExt as _;
     Ran {
-        code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
+        code: output
+            .status
+            .code()
+            .unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
@@ -221,7 +255,8 @@ impl Running {
 
     /// Sends a signal to the command alone.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_raw(self.pid().cast_signed()).expect("a child has a pid");
+        let pid =
+            rustix::process::Pid::from_raw(self.pid().cast_signed()).expect("a child has a pid");
         // It may have ended by itself in the meantime.
         _ = rustix::process::kill_process(pid, signal);
     }
@@ -253,7 +288,12 @@ impl Running {
     }
 
     pub(crate) fn ended(&mut self) -> bool {
-        self.child.as_mut().expect("it runs").try_wait().unwrap().is_some()
+        self.child
+            .as_mut()
+            .expect("it runs")
+            .try_wait()
+            .unwrap()
+            .is_some()
     }
 }
 
@@ -283,11 +323,18 @@ pub(crate) fn repository(path: &str) -> PathBuf {
 
 /// Appends a line to a text file.
 pub(crate) fn append(path: &Path, bytes: &[u8]) {
-    fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+    fs::OpenOptions::new()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .write_all(bytes)
+        .unwrap();
 }
 
 /// Whether a process is there, and no zombie that waits for its parent.
 pub(crate) fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }

@@ -3,7 +3,12 @@
 //! One binary with one module per concern. Outputs are compared as inline `insta` snapshots;
 //! `harness` replaces what differs from run to run and machine to machine by placeholders.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
 
 mod commands;
 mod diagnostics;

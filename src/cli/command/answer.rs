@@ -21,23 +21,42 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
-    let node = gate(&run.state, args.node.as_deref()).map_err(|message| Failure::new(Exit::REFUSED, message))?;
-    let request = decision(engine, &run, &node, args.digest.as_deref(), Decision::Approved, args.comment.clone())?;
+    let node = gate(&run.state, args.node.as_deref())
+        .map_err(|message| Failure::new(Exit::REFUSED, message))?;
+    let request = decision(
+        engine,
+        &run,
+        &node,
+        args.digest.as_deref(),
+        Decision::Approved,
+        args.comment.clone(),
+    )?;
     let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
-    let manner = Manner { concurrency: args.drive.concurrency, json: args.drive.json, outputs: true };
+    let manner = Manner {
+        concurrency: args.drive.concurrency,
+        json: args.drive.json,
+        outputs: true,
+    };
     match (verdict, driver) {
-        (Verdict::Refused(reason), _) => Err(Failure::new(Exit::REFUSED, format!("refused: {reason}"))),
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
         (Verdict::Queued, _) => {
             output.say("queued: another process drives the run and will take the answer");
             Ok(Exit::SUCCESS)
         }
-        (Verdict::Accepted, Some(driver)) if args.resume => drive(engine, driver, None, manner, output),
+        (Verdict::Accepted, Some(driver)) if args.resume => {
+            drive(engine, driver, None, manner, output)
+        }
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
             drop(driver);
             output.say(&format!("approved: `{node}` of run {}", dir.id));
             if !held {
-                output.say(&format!("  resume   {}", output.next(&format!("resume {}", dir.id))));
+                output.say(&format!(
+                    "  resume   {}",
+                    output.next(&format!("resume {}", dir.id))
+                ));
             }
             Ok(Exit::SUCCESS)
         }
@@ -46,22 +65,44 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
 
 pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Result {
     if args.reason.trim().is_empty() {
-        return Err(Failure::usage("`--reason` is empty").help("say why, for whoever reads the record"));
+        return Err(
+            Failure::usage("`--reason` is empty").help("say why, for whoever reads the record")
+        );
     }
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
-    let node = gate(&run.state, args.node.as_deref()).map_err(|message| Failure::new(Exit::REFUSED, message))?;
-    let request = decision(engine, &run, &node, args.digest.as_deref(), Decision::Rejected, Some(args.reason.clone()))?;
+    let node = gate(&run.state, args.node.as_deref())
+        .map_err(|message| Failure::new(Exit::REFUSED, message))?;
+    let request = decision(
+        engine,
+        &run,
+        &node,
+        args.digest.as_deref(),
+        Decision::Rejected,
+        Some(args.reason.clone()),
+    )?;
     let (verdict, driver) = send(engine, &dir, &request, "reject", output)?;
     match (verdict, driver) {
-        (Verdict::Refused(reason), _) => Err(Failure::new(Exit::REFUSED, format!("refused: {reason}"))),
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
         (Verdict::Queued, _) => {
             output.say("queued: another process drives the run and will take the answer");
             Ok(Exit::SUCCESS)
         }
         // A no ends the run: what is left to do is to close it.
         (Verdict::Accepted, Some(driver)) => {
-            drive(engine, driver, None, Manner { concurrency: 1, json: args.json, outputs: false }, output)?;
+            drive(
+                engine,
+                driver,
+                None,
+                Manner {
+                    concurrency: 1,
+                    json: args.json,
+                    outputs: false,
+                },
+                output,
+            )?;
             Ok(Exit::SUCCESS)
         }
         (Verdict::Accepted, None) => {
@@ -75,22 +116,48 @@ pub(super) fn cancel(engine: &Engine, args: &Cancel, output: &mut Output) -> Res
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     if run.state.status().ended() {
-        output.say(&format!("run {} is {} already; nothing was done", dir.id, run.state.status().word()));
-        return Ok(if run.state.status() == Status::Cancelled { Exit::SUCCESS } else { Exit::REFUSED });
+        output.say(&format!(
+            "run {} is {} already; nothing was done",
+            dir.id,
+            run.state.status().word()
+        ));
+        return Ok(if run.state.status() == Status::Cancelled {
+            Exit::SUCCESS
+        } else {
+            Exit::REFUSED
+        });
     }
-    let request = Request::Cancel { id: new_id(), by: engine.who.user.clone() };
+    let request = Request::Cancel {
+        id: new_id(),
+        by: engine.who.user.clone(),
+    };
     match send(engine, &dir, &request, "cancel", output)? {
-        (Verdict::Refused(reason), _) => Err(Failure::new(Exit::REFUSED, format!("refused: {reason}"))),
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
         (Verdict::Queued, _) => {
             output.say("queued: another process drives the run and will stop it");
             Ok(Exit::SUCCESS)
         }
         (Verdict::Accepted, Some(driver)) => {
-            drive(engine, driver, None, Manner { concurrency: 1, json: false, outputs: false }, output)?;
+            drive(
+                engine,
+                driver,
+                None,
+                Manner {
+                    concurrency: 1,
+                    json: false,
+                    outputs: false,
+                },
+                output,
+            )?;
             Ok(Exit::SUCCESS)
         }
         (Verdict::Accepted, None) => {
-            output.say(&format!("cancelling: run {}; its nodes get ten seconds to end", dir.id));
+            output.say(&format!(
+                "cancelling: run {}; its nodes get ten seconds to end",
+                dir.id
+            ));
             Ok(Exit::SUCCESS)
         }
     }
@@ -109,9 +176,14 @@ fn decision(
     decision: Decision,
     comment: Option<String>,
 ) -> std::result::Result<Request, Failure> {
-    let waiting = run.state.find(node).and_then(|id| run.state.instance(id).request.as_ref()).map(|request| request.digest);
+    let waiting = run
+        .state
+        .find(node)
+        .and_then(|id| run.state.instance(id).request.as_ref())
+        .map(|request| request.digest);
     let digest = match digest {
-        Some(text) => Digest::parse(text).ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))?,
+        Some(text) => Digest::parse(text)
+            .ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))?,
         // Without a request the answer is refused when it is judged, with the reason.
         None => waiting.unwrap_or_else(|| Digest::of(b"")),
     };
@@ -130,7 +202,13 @@ fn decision(
 
 /// Puts a request into the inbox, then folds it in under the run's lock, or waits for whoever
 /// holds it. Only what is journaled is acknowledged.
-fn send(engine: &Engine, dir: &RunDir, request: &Request, command: &str, output: &mut Output) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
+fn send(
+    engine: &Engine,
+    dir: &RunDir,
+    request: &Request,
+    command: &str,
+    output: &mut Output,
+) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
     Inbox::new(dir.inbox()).put(request.id(), request)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -140,7 +218,10 @@ fn send(engine: &Engine, dir: &RunDir, request: &Request, command: &str, output:
                     let mut progress = Progress::new(output, driver.plan(), true);
                     runtime()?.block_on(driver.fold_inbox(&mut progress))?
                 };
-                let own = verdicts.into_iter().find(|(id, _)| id == request.id()).map(|(_, verdict)| verdict);
+                let own = verdicts
+                    .into_iter()
+                    .find(|(id, _)| id == request.id())
+                    .map(|(_, verdict)| verdict);
                 // A driver that has just ended may have taken it before us.
                 let verdict = match own {
                     Some(verdict) => verdict,
@@ -163,12 +244,18 @@ fn send(engine: &Engine, dir: &RunDir, request: &Request, command: &str, output:
 }
 
 /// What the journal says of a request.
-fn receipt(engine: &Engine, dir: &RunDir, request: &Request) -> std::result::Result<Option<Verdict>, Failure> {
+fn receipt(
+    engine: &Engine,
+    dir: &RunDir,
+    request: &Request,
+) -> std::result::Result<Option<Verdict>, Failure> {
     let run = engine.read_run(dir)?;
     Ok(run.events.iter().find_map(|event| match &event.payload {
         Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
         Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
-        Payload::DecisionRefused(data) if data.decision.id == request.id() => Some(Verdict::Refused(data.reason.clone())),
+        Payload::DecisionRefused(data) if data.decision.id == request.id() => {
+            Some(Verdict::Refused(data.reason.clone()))
+        }
         _ => None,
     }))
 }

@@ -20,14 +20,24 @@ pub(super) struct Manner {
 /// Makes the runtime of the program.
 pub(super) fn runtime() -> std::result::Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(4))
+        .worker_threads(
+            std::thread::available_parallelism()
+                .map_or(2, std::num::NonZero::get)
+                .min(4),
+        )
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::UNEXPECTED, format!("cannot start: {error}")))
 }
 
 /// Drives, and says what came of it.
-pub(super) fn drive(engine: &Engine, mut driver: Driver, adopt: Option<Compiled>, manner: Manner, output: &mut Output) -> Result {
+pub(super) fn drive(
+    engine: &Engine,
+    mut driver: Driver,
+    adopt: Option<Compiled>,
+    manner: Manner,
+    output: &mut Output,
+) -> Result {
     let dir = driver.dir().clone();
     let runtime = runtime()?;
     let ended = {
@@ -37,7 +47,15 @@ pub(super) fn drive(engine: &Engine, mut driver: Driver, adopt: Option<Compiled>
             if let Some(edited) = adopt {
                 driver.adopt(edited, &mut progress).await?;
             }
-            driver.drive(Limits { concurrency: usize::from(manner.concurrency) }, stop, &mut progress).await
+            driver
+                .drive(
+                    Limits {
+                        concurrency: usize::from(manner.concurrency),
+                    },
+                    stop,
+                    &mut progress,
+                )
+                .await
         })
     };
     // The lock goes before the report, so that nobody is told of a run that is still held.
@@ -49,14 +67,22 @@ pub(super) fn drive(engine: &Engine, mut driver: Driver, adopt: Option<Compiled>
 }
 
 /// Says where a run is that nobody drives any more.
-pub(super) fn conclude(engine: &Engine, dir: &crate::store::RunDir, ended: Ended, manner: Manner, output: &mut Output) -> Result {
+pub(super) fn conclude(
+    engine: &Engine,
+    dir: &crate::store::RunDir,
+    ended: Ended,
+    manner: Manner,
+    output: &mut Output,
+) -> Result {
     let run = engine.read_run(dir)?;
     let status = match ended {
         Ended::Interrupted => "interrupted",
         _ => run.state.status().word(),
     };
     if manner.json {
-        output.data(&serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text"))?;
+        output.data(
+            &serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text"),
+        )?;
     } else {
         report::closing(&run, status, output);
         if manner.outputs
@@ -70,6 +96,10 @@ pub(super) fn conclude(engine: &Engine, dir: &crate::store::RunDir, ended: Ended
 
 /// Tells that files were edited since the run began.
 pub(super) fn tell_edited(driver: &Driver, edited: &Compiled, output: &mut Output) {
-    let stale = driver.stale(edited).into_iter().map(|stale| (stale.node.to_string(), stale.why)).collect();
+    let stale = driver
+        .stale(edited)
+        .into_iter()
+        .map(|stale| (stale.node.to_string(), stale.why))
+        .collect();
     Progress::new(output, driver.plan(), false).notice(&Notice::Edited { stale });
 }

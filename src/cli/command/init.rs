@@ -9,11 +9,17 @@ use crate::store::replace;
 use crate::tool::{builtin_flows, builtin_skills};
 
 pub(super) fn init(args: &Init, output: &mut Output) -> Result {
-    let schema = serde_json::to_string_pretty(&crate::flow::json_schema()).expect("JSON becomes text") + "\n";
+    let schema = serde_json::to_string_pretty(&crate::flow::json_schema())
+        .expect("JSON becomes text")
+        + "\n";
     let files: Vec<(String, Vec<u8>)> = builtin_flows()
         .iter()
         .map(|(path, bytes)| (format!("flows/{path}"), bytes.to_vec()))
-        .chain(builtin_skills().iter().map(|(path, bytes)| (format!("skills/{path}"), bytes.to_vec())))
+        .chain(
+            builtin_skills()
+                .iter()
+                .map(|(path, bytes)| (format!("skills/{path}"), bytes.to_vec())),
+        )
         .chain([("schemas/flow.schema.json".to_owned(), schema.into_bytes())])
         .collect();
     let (mut written, mut same, mut edited) = (0, 0, Vec::new());
@@ -26,8 +32,11 @@ pub(super) fn init(args: &Init, output: &mut Output) -> Result {
     }
     if !edited.is_empty() {
         let names = crate::diagnostic::or_list(edited.iter().copied());
-        return Err(Failure::new(Exit::UNEXPECTED, format!("these files are there and were edited: {names}"))
-            .help("nothing was written; `--force` overwrites them, another folder leaves them alone"));
+        return Err(Failure::new(
+            Exit::UNEXPECTED,
+            format!("these files are there and were edited: {names}"),
+        )
+        .help("nothing was written; `--force` overwrites them, another folder leaves them alone"));
     }
     for (path, bytes) in &files {
         let target = args.dir.join(path);
@@ -37,9 +46,19 @@ pub(super) fn init(args: &Init, output: &mut Output) -> Result {
         replace(&target, bytes)?;
         written += 1;
     }
-    output.say(&format!("{}: {written} files written, {same} were there already", args.dir.display()));
+    output.say(&format!(
+        "{}: {written} files written, {same} were there already",
+        args.dir.display()
+    ));
     let flow = args.dir.join("flows/infra-product.yaml");
-    let flow = if args.dir == std::path::Path::new(".") { "flows/infra-product.yaml".to_owned() } else { flow.display().to_string() };
-    output.say(&format!("  run it   {}", output.next(&format!("run {flow}"))));
+    let flow = if args.dir == std::path::Path::new(".") {
+        "flows/infra-product.yaml".to_owned()
+    } else {
+        flow.display().to_string()
+    };
+    output.say(&format!(
+        "  run it   {}",
+        output.next(&format!("run {flow}"))
+    ));
     Ok(Exit::SUCCESS)
 }

@@ -21,7 +21,8 @@ pub(super) fn logs(engine: &Engine, args: &Logs, output: &mut Output) -> Result 
     if let Some(node) = &args.node
         && run.state.find(&NodePath::from(node)).is_none()
     {
-        return Err(Failure::usage(format!("the run has no node `{node}`")).help("`flowctl show RUN` lists its nodes"));
+        return Err(Failure::usage(format!("the run has no node `{node}`"))
+            .help("`flowctl show RUN` lists its nodes"));
     }
     let mut seen: BTreeMap<PathBuf, u64> = BTreeMap::new();
     let mut printed = print_new(&dir, args.node.as_deref(), &mut seen, output)?;
@@ -37,11 +38,21 @@ pub(super) fn logs(engine: &Engine, args: &Logs, output: &mut Output) -> Result 
 }
 
 /// Prints what was added to the logs; of several nodes, each line with its node's name.
-fn print_new(dir: &RunDir, node: Option<&str>, seen: &mut BTreeMap<PathBuf, u64>, output: &mut Output) -> std::result::Result<bool, Failure> {
+fn print_new(
+    dir: &RunDir,
+    node: Option<&str>,
+    seen: &mut BTreeMap<PathBuf, u64>,
+    output: &mut Output,
+) -> std::result::Result<bool, Failure> {
     let mut printed = false;
     let mut paths: Vec<PathBuf> = match node {
         Some(node) => vec![log_file(dir, node)],
-        None => fs::read_dir(dir.logs()).into_iter().flatten().flatten().map(|entry| entry.path()).collect(),
+        None => fs::read_dir(dir.logs())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect(),
     };
     paths.sort();
     for path in paths {
@@ -60,7 +71,10 @@ fn print_new(dir: &RunDir, node: Option<&str>, seen: &mut BTreeMap<PathBuf, u64>
             output.bytes(&bytes)?;
             continue;
         }
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<String> = text.lines().map(|line| format!("{name}: {line}")).collect();
         output.data(&lines.join("\n"))?;

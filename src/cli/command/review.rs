@@ -15,7 +15,13 @@ pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) ->
     let run = engine.read_run(&dir)?;
     let review = Review::of(&run, engine.layout.workspace())?;
     let mut text = head(&run);
-    let count = |change| review.files.iter().filter(|file| file.change == change).count();
+    let count = |change| {
+        review
+            .files
+            .iter()
+            .filter(|file| file.change == change)
+            .count()
+    };
     _ = writeln!(
         text,
         "{} files: {} new, {} changed, {} as they are\n",
@@ -30,10 +36,18 @@ pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) ->
             Change::Modified => 'M',
             Change::Unchanged => '=',
         };
-        _ = writeln!(text, "{mark} {}  ({}, {} bytes)", file.file.path, file.node, file.file.bytes);
+        _ = writeln!(
+            text,
+            "{mark} {}  ({}, {} bytes)",
+            file.file.path, file.node, file.file.bytes
+        );
     }
     if !args.stat {
-        for file in review.files.iter().filter(|file| file.change != Change::Unchanged) {
+        for file in review
+            .files
+            .iter()
+            .filter(|file| file.change != Change::Unchanged)
+        {
             text.push('\n');
             text.push_str(&diff(file));
         }
@@ -44,16 +58,29 @@ pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) ->
 
 /// What a person should see first: the gates, and what was not tested.
 fn head(run: &OpenRun) -> String {
-    let mut text = format!("run {} of {}: {}\n", run.id(), run.started.flow, run.status_word());
+    let mut text = format!(
+        "run {} of {}: {}\n",
+        run.id(),
+        run.started.flow,
+        run.status_word()
+    );
     for id in run.state.waiting() {
         let instance = run.state.instance(id);
         if let Some(request) = &instance.request {
-            _ = writeln!(text, "`{}` asks for approval of {}", instance.path, request.digest);
+            _ = writeln!(
+                text,
+                "`{}` asks for approval of {}",
+                instance.path, request.digest
+            );
         }
     }
     for (id, status, reason) in tests(run) {
         if status != "passed" {
-            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            let reason = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {reason}")
+            };
             _ = writeln!(text, "test {id} {status}{reason}");
         }
     }
@@ -65,11 +92,30 @@ fn head(run: &OpenRun) -> String {
 fn tests(run: &OpenRun) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for id in run.state.walk(&run.compiled.plan) {
-        let Some(output) = run.state.instance(id).output.and_then(|output| run.output(output.seq)) else { continue };
-        for value in output.as_object().into_iter().flat_map(|object| object.values()) {
+        let Some(output) = run
+            .state
+            .instance(id)
+            .output
+            .and_then(|output| run.output(output.seq))
+        else {
+            continue;
+        };
+        for value in output
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.values())
+        {
             if let Some(cases) = value.get("test_cases").and_then(|cases| cases.as_array()) {
-                let text = |case: &serde_json::Value, key: &str| case.get(key).and_then(|text| text.as_str()).unwrap_or_default().to_owned();
-                found = cases.iter().map(|case| (text(case, "id"), text(case, "status"), text(case, "reason"))).collect();
+                let text = |case: &serde_json::Value, key: &str| {
+                    case.get(key)
+                        .and_then(|text| text.as_str())
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                found = cases
+                    .iter()
+                    .map(|case| (text(case, "id"), text(case, "status"), text(case, "reason")))
+                    .collect();
             }
         }
     }
@@ -78,10 +124,20 @@ fn tests(run: &OpenRun) -> Vec<(String, String, String)> {
 
 fn diff(file: &ReviewedFile) -> String {
     let path = &file.file.path;
-    let (Some(after), true) = (&file.after, file.before.is_some() || file.change == Change::Added) else {
+    let (Some(after), true) = (
+        &file.after,
+        file.before.is_some() || file.change == Change::Added,
+    ) else {
         return format!("Binary file {path} differs\n");
     };
     let before = file.before.as_deref().unwrap_or_default();
-    let old = if file.change == Change::Added { "/dev/null".to_owned() } else { format!("a/{path}") };
-    TextDiff::from_lines(before, after).unified_diff().header(&old, &format!("b/{path}")).to_string()
+    let old = if file.change == Change::Added {
+        "/dev/null".to_owned()
+    } else {
+        format!("a/{path}")
+    };
+    TextDiff::from_lines(before, after)
+        .unified_diff()
+        .header(&old, &format!("b/{path}"))
+        .to_string()
 }

@@ -13,7 +13,12 @@ use crate::run::Status;
 use crate::value::{Object, Value};
 
 pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
-    let id = args.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
+    let id = args
+        .run_id
+        .as_deref()
+        .map(RunId::parse)
+        .transpose()
+        .map_err(Failure::usage)?;
     let (compiled, warnings) = match engine.compile(&args.flow) {
         Ok(compiled) => compiled,
         Err(problems) => return invalid(problems, args.drive.json, output),
@@ -24,19 +29,31 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
     let given = read_inputs(args, &compiled)?;
     let driver = match engine.start(compiled, &given, id) {
         Ok(driver) => driver,
-        Err(crate::engine::Error::Invalid(problems)) => return invalid(problems, args.drive.json, output),
+        Err(crate::engine::Error::Invalid(problems)) => {
+            return invalid(problems, args.drive.json, output);
+        }
         Err(error) => return Err(error.into()),
     };
     if !args.drive.json {
-        output.say(&format!("run {} of {}", driver.dir().id, driver.plan().root().name));
+        output.say(&format!(
+            "run {} of {}",
+            driver.dir().id,
+            driver.plan().root().name
+        ));
     }
-    let manner = Manner { concurrency: args.drive.concurrency, json: args.drive.json, outputs: true };
+    let manner = Manner {
+        concurrency: args.drive.concurrency,
+        json: args.drive.json,
+        outputs: true,
+    };
     drive(engine, driver, None, manner, output)
 }
 
 fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
     if json {
-        output.data(&serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"))?;
+        output.data(
+            &serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"),
+        )?;
     }
     Err(Failure::Diagnostics(problems))
 }
@@ -46,7 +63,8 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
     let mut inputs = Object::new();
     if let Some(path) = &args.inputs {
         let shown = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read `{shown}`: {error}")))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("cannot read `{shown}`: {error}")))?;
         let source = crate::yaml::decode(&shown, bytes).map_err(Failure::Diagnostics)?;
         let mut problems = Diagnostics::default();
         let node = crate::yaml::load(&source, &mut problems);
@@ -58,18 +76,24 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
             Some(Value::Null) | None => {}
             Some(other) => {
                 let what = crate::value::type_name(&other);
-                return Err(Failure::usage(format!("`{shown}` is {what}, and inputs are a mapping")).help("write `name: value` lines"));
+                return Err(Failure::usage(format!(
+                    "`{shown}` is {what}, and inputs are a mapping"
+                ))
+                .help("write `name: value` lines"));
             }
         }
     }
     for pair in &args.input {
         let Some((name, text)) = pair.split_once('=') else {
-            return Err(Failure::usage(format!("`-i {pair}` has no `=`")).help("write `-i NAME=VALUE`"));
+            return Err(
+                Failure::usage(format!("`-i {pair}` has no `=`")).help("write `-i NAME=VALUE`")
+            );
         };
         let value = match compiled.plan.root().inputs.get(name) {
-            Some(input) => input
-                .read(text)
-                .map_err(|message| Failure::usage(format!("`-i {name}=…` cannot be read: {message}")).help(format!("give {}", input.expects())))?,
+            Some(input) => input.read(text).map_err(|message| {
+                Failure::usage(format!("`-i {name}=…` cannot be read: {message}"))
+                    .help(format!("give {}", input.expects()))
+            })?,
             // Refused with the other inputs, where near names are known.
             None => Value::String(text.to_owned()),
         };
@@ -80,7 +104,11 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
 
 pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
-    let manner = Manner { concurrency: args.drive.concurrency, json: args.drive.json, outputs: true };
+    let manner = Manner {
+        concurrency: args.drive.concurrency,
+        json: args.drive.json,
+        outputs: true,
+    };
     let driver = engine.take_up(&dir, "resume")?;
     let status = driver.state().status();
     let ended = match status {
@@ -94,7 +122,11 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
         if args.drive.json {
             return conclude(engine, &dir, ended, manner, output);
         }
-        output.say(&format!("run {} is {} already; nothing was done", dir.id, status.word()));
+        output.say(&format!(
+            "run {} is {} already; nothing was done",
+            dir.id,
+            status.word()
+        ));
         return Ok(ended.into());
     }
     let mut adopt = None;

@@ -14,7 +14,11 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
     let mut shown = Vec::new();
     for dir in engine.layout.all_runs()? {
         let overview = Overview::of(&dir);
-        if args.waiting && overview.as_ref().is_ok_and(|overview| overview.waiting.is_empty()) {
+        if args.waiting
+            && overview
+                .as_ref()
+                .is_ok_and(|overview| overview.waiting.is_empty())
+        {
             continue;
         }
         shown.push((dir, overview));
@@ -29,27 +33,64 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                     "run": dir.id, "status": overview.status, "flow": overview.flow, "by": overview.by,
                     "started": overview.started, "waiting": overview.waiting,
                 }),
-                Err(error) => json!({ "run": dir.id, "status": "damaged", "error": error.to_string() }),
+                Err(error) => {
+                    json!({ "run": dir.id, "status": "damaged", "error": error.to_string() })
+                }
             };
             output.data(&line.to_string())?;
         }
         return Ok(Exit::SUCCESS);
     }
     if shown.is_empty() {
-        output.say(if args.waiting { "no run waits for an answer" } else { "there are no runs; start one with `flowctl run FLOW`" });
+        output.say(if args.waiting {
+            "no run waits for an answer"
+        } else {
+            "there are no runs; start one with `flowctl run FLOW`"
+        });
         return Ok(Exit::SUCCESS);
     }
-    let width = shown.iter().map(|(dir, _)| dir.id.as_str().len()).max().unwrap_or(3).max(3);
-    let mut text = format!("{:<width$}  {:<11}  {:<20}  {}\n", "RUN", "STATUS", "STARTED", "FLOW");
+    let width = shown
+        .iter()
+        .map(|(dir, _)| dir.id.as_str().len())
+        .max()
+        .unwrap_or(3)
+        .max(3);
+    let mut text = format!(
+        "{:<width$}  {:<11}  {:<20}  {}\n",
+        "RUN", "STATUS", "STARTED", "FLOW"
+    );
     for (dir, overview) in &shown {
         match overview {
             Ok(overview) => {
                 // To the second is enough for people.
-                let started: String = overview.started.to_string().chars().take(19).chain(['Z']).collect();
-                let waiting = if overview.waiting.is_empty() { String::new() } else { format!(" (waits: {})", overview.waiting.join(", ")) };
-                _ = writeln!(text, "{:<width$}  {:<11}  {started:<20}  {}{waiting}", dir.id.as_str(), overview.status, overview.flow);
+                let started: String = overview
+                    .started
+                    .to_string()
+                    .chars()
+                    .take(19)
+                    .chain(['Z'])
+                    .collect();
+                let waiting = if overview.waiting.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (waits: {})", overview.waiting.join(", "))
+                };
+                _ = writeln!(
+                    text,
+                    "{:<width$}  {:<11}  {started:<20}  {}{waiting}",
+                    dir.id.as_str(),
+                    overview.status,
+                    overview.flow
+                );
             }
-            Err(error) => _ = writeln!(text, "{:<width$}  {:<11}  {error}", dir.id.as_str(), "damaged"),
+            Err(error) => {
+                _ = writeln!(
+                    text,
+                    "{:<width$}  {:<11}  {error}",
+                    dir.id.as_str(),
+                    "damaged"
+                );
+            }
         }
     }
     output.data(text.trim_end())?;

@@ -22,33 +22,58 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
     let status = run.status_word();
     let text = match &args.node {
         Some(node) => one_node(&run, node, args.json)?,
-        None if args.json => serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text"),
+        None if args.json => {
+            serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text")
+        }
         None => whole(&run, status),
     };
     output.data(&text)?;
-    Ok(if args.exit_status { Exit::of_status(status) } else { Exit::SUCCESS })
+    Ok(if args.exit_status {
+        Exit::of_status(status)
+    } else {
+        Exit::SUCCESS
+    })
 }
 
 fn whole(run: &OpenRun, status: &str) -> String {
     let mut text = format!("run {} of {}: {status}\n", run.id(), run.started.flow);
-    let started = run.events.first().map(|event| event.ts.to_string()).unwrap_or_default();
-    _ = writeln!(text, "started by {} at {started}, from {}", run.started.by, run.started.path);
+    let started = run
+        .events
+        .first()
+        .map(|event| event.ts.to_string())
+        .unwrap_or_default();
+    _ = writeln!(
+        text,
+        "started by {} at {started}, from {}",
+        run.started.by, run.started.path
+    );
     for (name, value) in &run.started.inputs {
         _ = writeln!(text, "  {name} = {value}");
     }
     text.push('\n');
     let walk = run.state.walk(&run.compiled.plan);
-    let width = walk.iter().map(|id| run.state.instance(*id).path.as_str().chars().count()).max().unwrap_or(0);
+    let width = walk
+        .iter()
+        .map(|id| run.state.instance(*id).path.as_str().chars().count())
+        .max()
+        .unwrap_or(0);
     for id in walk {
         let instance = run.state.instance(id);
         let note = note(instance);
-        _ = writeln!(text, "  {:<width$}  {:<10}{note}", instance.path.as_str(), instance.state.word());
+        _ = writeln!(
+            text,
+            "  {:<width$}  {:<10}{note}",
+            instance.path.as_str(),
+            run.state.word(id)
+        );
     }
     for line in decisions(run) {
         _ = writeln!(text, "{line}");
     }
     if let Some((node, message, _)) = run.state.failure() {
-        let node = node.as_ref().map_or_else(String::new, |node| format!("`{node}`: "));
+        let node = node
+            .as_ref()
+            .map_or_else(String::new, |node| format!("`{node}`: "));
         _ = writeln!(text, "\nfailed: {node}{message}");
     }
     if let Some(bundle) = report::bundle(run) {
@@ -58,7 +83,10 @@ fn whole(run: &OpenRun, status: &str) -> String {
 }
 
 fn note(instance: &Instance) -> String {
-    let took = instance.started.zip(instance.ended).and_then(|(started, ended)| Duration::try_from(ended.duration_since(started)).ok());
+    let took = instance
+        .started
+        .zip(instance.ended)
+        .and_then(|(started, ended)| Duration::try_from(ended.duration_since(started)).ok());
     let mut notes: Vec<String> = took.map(show_duration).into_iter().collect();
     if instance.attempt > 1 {
         notes.push(format!("attempt {}", instance.attempt));
@@ -80,22 +108,40 @@ fn decisions(run: &OpenRun) -> Vec<String> {
                 crate::run::Decision::Approved => "approved",
                 crate::run::Decision::Rejected => "rejected",
             };
-            let comment = data.comment.as_deref().map_or_else(String::new, |comment| format!(": {comment}"));
-            Some(format!("\n`{}` {verb} by {} ({}) at {}{comment}", data.node, data.by, data.identity, data.at))
+            let comment = data
+                .comment
+                .as_deref()
+                .map_or_else(String::new, |comment| format!(": {comment}"));
+            Some(format!(
+                "\n`{}` {verb} by {} ({}) at {}{comment}",
+                data.node, data.by, data.identity, data.at
+            ))
         }
-        Payload::DecisionRefused(data) => Some(format!("\nan answer of {} to `{}` was refused: {}", data.decision.by, data.decision.node, data.reason)),
+        Payload::DecisionRefused(data) => Some(format!(
+            "\nan answer of {} to `{}` was refused: {}",
+            data.decision.by, data.decision.node, data.reason
+        )),
         _ => None,
     };
-    run.events.iter().filter_map(|event| line(&event.payload)).collect()
+    run.events
+        .iter()
+        .filter_map(|event| line(&event.payload))
+        .collect()
 }
 
 fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<String, Failure> {
     let Some(id) = run.state.find(&NodePath::from(name)) else {
         let walk = run.state.walk(&run.compiled.plan);
-        let paths: Vec<&str> = walk.iter().map(|id| run.state.instance(*id).path.as_str()).collect();
+        let paths: Vec<&str> = walk
+            .iter()
+            .map(|id| run.state.instance(*id).path.as_str())
+            .collect();
         let help = match crate::diagnostic::nearest(name, paths.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there is {}", crate::diagnostic::or_list(paths.iter().copied())),
+            None => format!(
+                "there is {}",
+                crate::diagnostic::or_list(paths.iter().copied())
+            ),
         };
         return Err(Failure::usage(format!("the run has no node `{name}`")).help(help));
     };
@@ -103,20 +149,29 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
     let output = instance.output.and_then(|output| run.output(output.seq));
     if as_json {
         let object = json!({
-            "run": run.id(), "node": instance.path, "status": instance.state.word(), "attempt": instance.attempt,
+            "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
             "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
         });
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
-    let mut text = format!("{} of run {}: {}", instance.path, run.id(), instance.state.word());
+    let mut text = format!(
+        "{} of run {}: {}",
+        instance.path,
+        run.id(),
+        run.state.word(id)
+    );
     let note = note(instance);
     if !note.is_empty() {
         _ = write!(text, " ({note})");
     }
     text.push('\n');
-    if let Some(help) = instance.error.as_ref().and_then(|error| error.help.as_ref()) {
+    if let Some(help) = instance
+        .error
+        .as_ref()
+        .and_then(|error| error.help.as_ref())
+    {
         _ = writeln!(text, "help: {help}");
     }
     if let Some(request) = &instance.request {
@@ -126,7 +181,11 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
         _ = writeln!(text, "  {} ({} bytes)", file.path, file.bytes);
     }
     if let Some(output) = output {
-        _ = writeln!(text, "{}", serde_json::to_string_pretty(&output).expect("JSON becomes text"));
+        _ = writeln!(
+            text,
+            "{}",
+            serde_json::to_string_pretty(&output).expect("JSON becomes text")
+        );
     }
     Ok(text)
 }

@@ -14,9 +14,7 @@ use crate::port::{Effect, Port};
 pub(super) fn tools(engine: &Engine, args: &Tools, output: &mut Output) -> Result {
     let tools = engine.live_registry().summaries();
     if args.json {
-        let port = |port: &Port| {
-            json!({ "name": port.name, "required": port.required, "contract": port.contract, "schema": port.schema, "description": port.description })
-        };
+        let port = |port: &Port| json!({ "name": port.name, "required": port.required, "contract": port.contract, "schema": port.schema, "description": port.description });
         let all: Value = tools
             .iter()
             .map(|tool| {
@@ -33,14 +31,29 @@ pub(super) fn tools(engine: &Engine, args: &Tools, output: &mut Output) -> Resul
     }
     let mut text = String::new();
     for tool in tools {
-        let runs = if tool.tool == tool.name { String::new() } else { format!(" runs {},", tool.tool) };
-        _ = writeln!(text, "{} {}:{runs} {}, from {}", tool.kind, tool.name, effect(tool.effect), tool.origin);
+        let runs = if tool.tool == tool.name {
+            String::new()
+        } else {
+            format!(" runs {},", tool.tool)
+        };
+        _ = writeln!(
+            text,
+            "{} {}:{runs} {}, from {}",
+            tool.kind,
+            tool.name,
+            effect(tool.effect),
+            tool.origin
+        );
         if !tool.summary.is_empty() {
             _ = writeln!(text, "  {}", tool.summary);
         }
         let ports = |ports: &[Port]| {
             let names: Vec<String> = ports.iter().map(shown).collect();
-            if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+            if names.is_empty() {
+                "nothing".to_owned()
+            } else {
+                names.join(", ")
+            }
         };
         _ = writeln!(text, "  takes {}", ports(&tool.signature.inputs));
         _ = writeln!(text, "  gives {}", ports(&tool.signature.outputs));

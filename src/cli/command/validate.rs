@@ -33,5 +33,9 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
         let report = json!({ "files": files, "diagnostics": render::json(&all) });
         output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
     }
-    Ok(if all.has_errors() { Exit::INVALID } else { Exit::SUCCESS })
+    Ok(if all.has_errors() {
+        Exit::INVALID
+    } else {
+        Exit::SUCCESS
+    })
 }

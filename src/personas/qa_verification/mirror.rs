@@ -1,8 +1,9 @@
 //! Where terraform may take providers from: folders on this machine, never the network.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::{Path, PathBuf};
+
+use crate::port::Host;
 
 /// The registry that a short provider address means.
 const REGISTRY: &str = "registry.terraform.io";
@@ -15,9 +16,9 @@ pub(super) struct Mirrors {
 impl Mirrors {
     /// Looks for folders: those that the environment names, those of the user's CLI configuration, and
     /// terraform's own implied ones.
-    pub(super) fn find() -> Self {
+    pub(super) fn find(host: &dyn Host) -> Self {
         let variable = |name: &str| {
-            env::var_os(name)
+            host.variable(name)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };

@@ -38,7 +38,7 @@ pub(super) fn cases(
         host,
         copy,
         config: scratch.join("terraform.rc"),
-        mirrors: Mirrors::find(),
+        mirrors: Mirrors::find(host),
     };
     let version = terraform.version();
     let mut cases = Vec::new();

@@ -36,7 +36,11 @@ const FILE: &[Key] = &[
     key("source", any, "A file or folder beside `skill.yaml`."),
     key("target", any, "Where it goes."),
     key("when", any, "A tera expression; rendered only if it holds."),
-    key("each", any, "`{ name: expression }`: rendered once per element."),
+    key(
+        "each",
+        any,
+        "`{ name: expression }`: rendered once per element.",
+    ),
     key("raw", any, "Copied byte for byte."),
 ];
 
@@ -49,15 +53,27 @@ impl Skill {
     ///
     /// # Errors
     /// Everything that is wrong with the manifest and the templates.
-    pub(crate) fn load(name: &str, found: FoundSkill, contracts: Contracts) -> Result<Self, Diagnostics> {
+    pub(crate) fn load(
+        name: &str,
+        found: FoundSkill,
+        contracts: Contracts,
+    ) -> Result<Self, Diagnostics> {
         let manifest = found.files.get("skill.yaml").cloned().unwrap_or_default();
         let source = yaml::decode(&format!("{}/skill.yaml", found.origin), manifest)?;
         let mut problems = Diagnostics::default();
         let templates = Templates::load(&found.origin, &found.files, &mut problems);
         let root = yaml::load(&source, &mut problems);
-        let parts = found.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
+        let parts = found
+            .files
+            .iter()
+            .flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
         let digest = Digest::of_parts(parts);
-        let mut loader = Loader { source: &source, contracts, templates, counter: 0 };
+        let mut loader = Loader {
+            source: &source,
+            contracts,
+            templates,
+            counter: 0,
+        };
         let skill = root.and_then(|root| loader.manifest(name, &root, &found.files, &mut problems));
         match skill {
             Some(parsed) if !problems.has_errors() => {
@@ -65,7 +81,9 @@ impl Skill {
                     .signature
                     .inputs
                     .iter()
-                    .filter_map(|port| Some((port.name.clone(), Schema::compile(&port.schema).ok()?)))
+                    .filter_map(|port| {
+                        Some((port.name.clone(), Schema::compile(&port.schema).ok()?))
+                    })
                     .collect();
                 Ok(Self {
                     name: name.to_owned(),
@@ -104,26 +122,60 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn manifest(&mut self, name: &str, root: &Node, files: &BTreeMap<String, Vec<u8>>, problems: &mut Diagnostics) -> Option<Parsed> {
+    fn manifest(
+        &mut self,
+        name: &str,
+        root: &Node,
+        files: &BTreeMap<String, Vec<u8>>,
+        problems: &mut Diagnostics,
+    ) -> Option<Parsed> {
         let mut cursor = Cursor::open(root, "a skill", &[MANIFEST], self.source, problems)?;
         if let Some(own) = cursor.text("name")
             && own.value != name
         {
             cursor.problems.push(
-                Diagnostic::error(Code::BadSkill, format!("the skill calls itself `{}`, and its folder `{name}`", own.value), self.source, own.span)
-                    .help("rename one of the two"),
+                Diagnostic::error(
+                    Code::BadSkill,
+                    format!(
+                        "the skill calls itself `{}`, and its folder `{name}`",
+                        own.value
+                    ),
+                    self.source,
+                    own.span,
+                )
+                .help("rename one of the two"),
             );
         }
-        let kind = cursor.word("kind", &[("skill", Kind::Skill), ("persona", Kind::Persona)]).unwrap_or(Kind::Skill);
-        let description = cursor.text("description").map(|text| text.value).unwrap_or_default();
+        let kind = cursor
+            .word(
+                "kind",
+                &[("skill", Kind::Skill), ("persona", Kind::Persona)],
+            )
+            .unwrap_or(Kind::Skill);
+        let description = cursor
+            .text("description")
+            .map(|text| text.value)
+            .unwrap_or_default();
         if let Some(runtime) = cursor.text("runtime")
             && runtime.value != "tera"
         {
             let known = matches!(runtime.value.as_str(), "rego" | "python" | "process");
-            let code = if known { Code::NotSupported } else { Code::BadValue };
+            let code = if known {
+                Code::NotSupported
+            } else {
+                Code::BadValue
+            };
             cursor.problems.push(
-                Diagnostic::error(code, format!("the runtime `{}` does not run in this version", runtime.value), self.source, runtime.span)
-                    .help("write `runtime: tera`; commands run as `type: process` nodes"),
+                Diagnostic::error(
+                    code,
+                    format!(
+                        "the runtime `{}` does not run in this version",
+                        runtime.value
+                    ),
+                    self.source,
+                    runtime.span,
+                )
+                .help("write `runtime: tera`; commands run as `type: process` nodes"),
             );
         }
         let input_entries = cursor.map("inputs");
@@ -132,16 +184,27 @@ impl Loader<'_> {
         let evidence_items = cursor.list("evidence").unwrap_or_default();
         let mut signature = Signature::default();
         for entry in input_entries {
-            signature.inputs.extend(self.port(&entry.key, entry.key_span, &entry.value, problems).map(|(port, _)| port));
+            signature.inputs.extend(
+                self.port(&entry.key, entry.key_span, &entry.value, problems)
+                    .map(|(port, _)| port),
+            );
         }
         let mut outputs = Vec::new();
         for entry in output_entries {
-            let Some((port, value)) = self.port(&entry.key, entry.key_span, &entry.value, problems) else { continue };
+            let Some((port, value)) = self.port(&entry.key, entry.key_span, &entry.value, problems)
+            else {
+                continue;
+            };
             match value {
                 Some(node) => outputs.push((entry.key.clone(), self.value(&node, problems)?)),
                 None => problems.push(
-                    Diagnostic::error(Code::MissingKey, format!("the output `{}` needs a `value`", entry.key), self.source, entry.key_span)
-                        .help("write `value: \"{{ … }}\"`"),
+                    Diagnostic::error(
+                        Code::MissingKey,
+                        format!("the output `{}` needs a `value`", entry.key),
+                        self.source,
+                        entry.key_span,
+                    )
+                    .help("write `value: \"{{ … }}\"`"),
                 ),
             }
             signature.outputs.push(port);
@@ -149,25 +212,62 @@ impl Loader<'_> {
         // Every skill tells which files it rendered.
         if signature.output("files").is_none() {
             let schema = json!({ "type": "array", "items": { "type": "object" } });
-            signature.outputs.push(Port::new("files", schema, "The rendered files: path, sha256, bytes."));
+            signature.outputs.push(Port::new(
+                "files",
+                schema,
+                "The rendered files: path, sha256, bytes.",
+            ));
         }
-        let rendered = file_items.iter().filter_map(|item| self.rule(item, files, problems)).collect();
-        let evidence = evidence_items.iter().filter_map(|item| self.rule(item, files, problems)).collect();
-        Some(Parsed { kind, description, signature, files: rendered, evidence, outputs })
+        let rendered = file_items
+            .iter()
+            .filter_map(|item| self.rule(item, files, problems))
+            .collect();
+        let evidence = evidence_items
+            .iter()
+            .filter_map(|item| self.rule(item, files, problems))
+            .collect();
+        Some(Parsed {
+            kind,
+            description,
+            signature,
+            files: rendered,
+            evidence,
+            outputs,
+        })
     }
 
-    fn port(&self, name: &str, span: Span, node: &Node, problems: &mut Diagnostics) -> Option<(Port, Option<Node>)> {
-        let mut cursor = Cursor::open(node, &format!("the port `{name}`"), &[PORT], self.source, problems)?;
+    fn port(
+        &self,
+        name: &str,
+        span: Span,
+        node: &Node,
+        problems: &mut Diagnostics,
+    ) -> Option<(Port, Option<Node>)> {
+        let mut cursor = Cursor::open(
+            node,
+            &format!("the port `{name}`"),
+            &[PORT],
+            self.source,
+            problems,
+        )?;
         cursor.check_name("a port", name, span);
-        let description = cursor.text("description").map(|text| text.value).unwrap_or_default();
+        let description = cursor
+            .text("description")
+            .map(|text| text.value)
+            .unwrap_or_default();
         let required = cursor.boolean("required").unwrap_or(true);
         let contract = cursor.text("contract");
         let schema = match (&contract, cursor.get("schema")) {
             (Some(contract), _) => {
                 let Some(schema) = (self.contracts)(&contract.value) else {
                     cursor.problems.push(
-                        Diagnostic::error(Code::BadSkill, format!("there is no contract `{}`", contract.value), self.source, contract.span)
-                            .help("`flowctl schema --list` shows the contracts"),
+                        Diagnostic::error(
+                            Code::BadSkill,
+                            format!("there is no contract `{}`", contract.value),
+                            self.source,
+                            contract.span,
+                        )
+                        .help("`flowctl schema --list` shows the contracts"),
                     );
                     return None;
                 };
@@ -176,7 +276,12 @@ impl Loader<'_> {
             (None, Some(node)) => {
                 let schema = node.to_value();
                 if let Err(message) = Schema::compile(&schema) {
-                    let diagnostic = Diagnostic::error(Code::BadSchema, "this is not a JSON Schema", self.source, node.span);
+                    let diagnostic = Diagnostic::error(
+                        Code::BadSchema,
+                        "this is not a JSON Schema",
+                        self.source,
+                        node.span,
+                    );
                     cursor.problems.push(diagnostic.label(message));
                     return None;
                 }
@@ -186,14 +291,32 @@ impl Loader<'_> {
         };
         let value = cursor.get("value").cloned();
         let contract = contract.map(|contract| contract.value);
-        Some((Port { name: name.to_owned(), required, contract, schema, description }, value))
+        Some((
+            Port {
+                name: name.to_owned(),
+                required,
+                contract,
+                schema,
+                description,
+            },
+            value,
+        ))
     }
 
-    fn rule(&mut self, node: &Node, files: &BTreeMap<String, Vec<u8>>, problems: &mut Diagnostics) -> Option<FileRule> {
+    fn rule(
+        &mut self,
+        node: &Node,
+        files: &BTreeMap<String, Vec<u8>>,
+        problems: &mut Diagnostics,
+    ) -> Option<FileRule> {
         let mut cursor = Cursor::open(node, "an entry of `files`", &[FILE], self.source, problems)?;
         for key in ["source", "target"] {
             if cursor.get(key).is_none() {
-                cursor.missing("an entry of `files`", key, "write `source: PATH` and `target: PATH`");
+                cursor.missing(
+                    "an entry of `files`",
+                    key,
+                    "write `source: PATH` and `target: PATH`",
+                );
             }
         }
         let raw = cursor.boolean("raw").unwrap_or(false);
@@ -202,9 +325,14 @@ impl Loader<'_> {
         if !source.value.contains("{{") && !exists(files, &source.value) {
             let near = files.keys().map(String::as_str);
             cursor.problems.push(
-                Diagnostic::error(Code::BadSkill, format!("there is no `{}` beside `skill.yaml`", source.value), self.source, source.span)
-                    .did_you_mean(&source.value, near.clone())
-                    .help(format!("there is {}", or_list(near))),
+                Diagnostic::error(
+                    Code::BadSkill,
+                    format!("there is no `{}` beside `skill.yaml`", source.value),
+                    self.source,
+                    source.span,
+                )
+                .did_you_mean(&source.value, near.clone())
+                .help(format!("there is {}", or_list(near))),
             );
         }
         let when = cursor.get("when").cloned();
@@ -218,28 +346,43 @@ impl Loader<'_> {
             None => None,
         };
         let each = match &each {
-            Some(entry) => Some((entry.key.clone(), self.expression(&entry.value, "{{ (", ") | json }}", problems)?)),
+            Some(entry) => Some((
+                entry.key.clone(),
+                self.expression(&entry.value, "{{ (", ") | json }}", problems)?,
+            )),
             None => None,
         };
-        Some(FileRule { source, target, when, each, raw })
+        Some(FileRule {
+            source,
+            target,
+            when,
+            each,
+            raw,
+        })
     }
 
     fn value(&mut self, node: &Node, problems: &mut Diagnostics) -> Option<OutputValue> {
         match &node.kind {
             yaml::Kind::Scalar(value) => Some(OutputValue::Literal(value.clone())),
             yaml::Kind::Text(text) => {
-                let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+                let inner = text
+                    .trim()
+                    .strip_prefix("{{")
+                    .and_then(|rest| rest.strip_suffix("}}"));
                 match inner.filter(|inner| !inner.contains("{{")) {
                     Some(inner) => {
                         let expression = format!("{{{{ ({inner}) | json }}}}");
-                        self.add(node, &expression, problems).map(OutputValue::Typed)
+                        self.add(node, &expression, problems)
+                            .map(OutputValue::Typed)
                     }
                     None => self.add(node, text, problems).map(OutputValue::Text),
                 }
             }
-            yaml::Kind::List(items) => {
-                items.iter().map(|item| self.value(item, problems)).collect::<Option<_>>().map(OutputValue::List)
-            }
+            yaml::Kind::List(items) => items
+                .iter()
+                .map(|item| self.value(item, problems))
+                .collect::<Option<_>>()
+                .map(OutputValue::List),
             yaml::Kind::Map(entries) => entries
                 .iter()
                 .map(|entry| Some((entry.key.clone(), self.value(&entry.value, problems)?)))
@@ -248,13 +391,29 @@ impl Loader<'_> {
         }
     }
 
-    fn template(&mut self, node: &Node, text: &str, problems: &mut Diagnostics) -> Option<TemplateRef> {
+    fn template(
+        &mut self,
+        node: &Node,
+        text: &str,
+        problems: &mut Diagnostics,
+    ) -> Option<TemplateRef> {
         self.add(node, text, problems)
     }
 
-    fn expression(&mut self, node: &Node, before: &str, after: &str, problems: &mut Diagnostics) -> Option<TemplateRef> {
+    fn expression(
+        &mut self,
+        node: &Node,
+        before: &str,
+        after: &str,
+        problems: &mut Diagnostics,
+    ) -> Option<TemplateRef> {
         let yaml::Kind::Text(text) = &node.kind else {
-            problems.push(Diagnostic::error(Code::WrongType, "a tera expression is a string", self.source, node.span));
+            problems.push(Diagnostic::error(
+                Code::WrongType,
+                "a tera expression is a string",
+                self.source,
+                node.span,
+            ));
             return None;
         };
         self.add(node, &format!("{before}{text}{after}"), problems)
@@ -262,10 +421,18 @@ impl Loader<'_> {
 
     fn add(&mut self, node: &Node, text: &str, problems: &mut Diagnostics) -> Option<TemplateRef> {
         self.counter += 1;
-        match self.templates.add(format!("skill.yaml#{}", self.counter), text) {
+        match self
+            .templates
+            .add(format!("skill.yaml#{}", self.counter), text)
+        {
             Ok(template) => Some(template),
             Err(problem) => {
-                problems.push(Diagnostic::error(Code::BadTemplate, problem.message, self.source, node.span));
+                problems.push(Diagnostic::error(
+                    Code::BadTemplate,
+                    problem.message,
+                    self.source,
+                    node.span,
+                ));
                 None
             }
         }

@@ -64,8 +64,8 @@ enum OutputValue {
     Text(TemplateRef),
     /// Exactly one `{{ … }}`: the value keeps its type.
     Typed(TemplateRef),
-    List(Vec<OutputValue>),
-    Map(Vec<(String, OutputValue)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Skill {

@@ -44,19 +44,34 @@ impl Skill {
         if !output.contains_key("files") {
             output.insert("files".to_owned(), Value::Array(listed));
         }
-        Ok(Outcome { output: Value::Object(output), files, evidence, subject: None })
+        Ok(Outcome {
+            output: Value::Object(output),
+            files,
+            evidence,
+            subject: None,
+        })
     }
 
     fn check_inputs(&self, inputs: &Object) -> Result<(), Failure> {
         for port in &self.signature.inputs {
             let Some(value) = inputs.get(&port.name) else {
                 if port.required {
-                    return Err(Failure::new(format!("the skill `{}` needs `{}`", self.name, port.name)));
+                    return Err(Failure::new(format!(
+                        "the skill `{}` needs `{}`",
+                        self.name, port.name
+                    )));
                 }
                 continue;
             };
-            if let Some(violation) = self.schemas.get(&port.name).and_then(|schema| schema.check(value).into_iter().next()) {
-                return Err(Failure::new(format!("`{}` of the skill `{}`: {violation}", port.name, self.name)));
+            if let Some(violation) = self
+                .schemas
+                .get(&port.name)
+                .and_then(|schema| schema.check(value).into_iter().next())
+            {
+                return Err(Failure::new(format!(
+                    "`{}` of the skill `{}`: {violation}",
+                    port.name, self.name
+                )));
             }
         }
         Ok(())
@@ -71,7 +86,10 @@ impl Skill {
                 None => self.run_rule(rule, context, &mut files)?,
                 Some((name, expression)) => {
                     let Value::Array(items) = self.typed(expression, context)? else {
-                        return Err(Failure::new(format!("`each: {{ {name}: … }}` of the skill `{}` is not a list", self.name)));
+                        return Err(Failure::new(format!(
+                            "`each: {{ {name}: … }}` of the skill `{}` is not a list",
+                            self.name
+                        )));
                     };
                     for item in items {
                         let mut context = context.clone();
@@ -84,16 +102,27 @@ impl Skill {
         for file in &files {
             bytes += file.content.len();
             if files.len() > MAX_FILES || bytes > MAX_BYTES {
-                return Err(Failure::new(format!("the skill `{}` renders more than {MAX_FILES} files or {MAX_BYTES} bytes", self.name)));
+                return Err(Failure::new(format!(
+                    "the skill `{}` renders more than {MAX_FILES} files or {MAX_BYTES} bytes",
+                    self.name
+                )));
             }
             if !seen.insert(file.path.as_str()) {
-                return Err(Failure::new(format!("the skill `{}` renders `{}` twice", self.name, file.path)));
+                return Err(Failure::new(format!(
+                    "the skill `{}` renders `{}` twice",
+                    self.name, file.path
+                )));
             }
         }
         Ok(files)
     }
 
-    fn run_rule(&self, rule: &FileRule, context: &Context, files: &mut Vec<File>) -> Result<(), Failure> {
+    fn run_rule(
+        &self,
+        rule: &FileRule,
+        context: &Context,
+        files: &mut Vec<File>,
+    ) -> Result<(), Failure> {
         if let Some(when) = &rule.when
             && self.templates.render(when, context)? != "true"
         {
@@ -108,21 +137,42 @@ impl Skill {
             return Ok(());
         }
         let folder = format!("{source}/");
-        let inside: Vec<&String> = self.files.range(folder.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&folder)).collect();
+        let inside: Vec<&String> = self
+            .files
+            .range(folder.clone()..)
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(&folder))
+            .collect();
         if inside.is_empty() {
-            return Err(Failure::new(format!("there is no `{source}` in {}", self.origin)));
+            return Err(Failure::new(format!(
+                "there is no `{source}` in {}",
+                self.origin
+            )));
         }
         for path in inside {
             let rest = &path[folder.len()..];
-            let name = if rule.raw { rest } else { rest.strip_suffix(".tera").unwrap_or(rest) };
+            let name = if rule.raw {
+                rest
+            } else {
+                rest.strip_suffix(".tera").unwrap_or(rest)
+            };
             files.push(self.render_file(path, format!("{target}/{name}"), rule.raw, context)?);
         }
         Ok(())
     }
 
-    fn render_file(&self, source: &str, path: String, raw: bool, context: &Context) -> Result<File, Failure> {
+    fn render_file(
+        &self,
+        source: &str,
+        path: String,
+        raw: bool,
+        context: &Context,
+    ) -> Result<File, Failure> {
         if let Err(reason) = check_path(&path) {
-            return Err(Failure::new(format!("the skill `{}` renders `{path}`, {reason}", self.name)));
+            return Err(Failure::new(format!(
+                "the skill `{}` renders `{path}`, {reason}",
+                self.name
+            )));
         }
         let content = if raw || !source.ends_with(".tera") {
             self.files.get(source).cloned().unwrap_or_default()
@@ -137,10 +187,17 @@ impl Skill {
             OutputValue::Literal(value) => value.clone(),
             OutputValue::Text(template) => Value::String(self.templates.render(template, context)?),
             OutputValue::Typed(template) => self.typed(template, context)?,
-            OutputValue::List(items) => Value::Array(items.iter().map(|item| self.output(item, context)).collect::<Result<_, _>>()?),
+            OutputValue::List(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.output(item, context))
+                    .collect::<Result<_, _>>()?,
+            ),
             OutputValue::Map(entries) => {
-                let entries: Result<Object, Failure> =
-                    entries.iter().map(|(key, value)| Ok((key.clone(), self.output(value, context)?))).collect();
+                let entries: Result<Object, Failure> = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.output(value, context)?)))
+                    .collect();
                 Value::Object(entries?)
             }
         })
@@ -148,7 +205,12 @@ impl Skill {
 
     fn typed(&self, template: &TemplateRef, context: &Context) -> Result<Value, Failure> {
         let text = self.templates.render(template, context)?;
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("a value of the skill `{}` is not JSON: {error}", self.name)))
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::new(format!(
+                "a value of the skill `{}` is not JSON: {error}",
+                self.name
+            ))
+        })
     }
 }
 
@@ -174,15 +236,27 @@ mod tests {
     use crate::tool::library::FoundSkill;
 
     fn skill(files: &[(&str, &str)]) -> Result<Skill, Vec<String>> {
-        let files: BTreeMap<String, Vec<u8>> = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-        let found = FoundSkill { origin: "skills/t".to_owned(), files };
+        let files: BTreeMap<String, Vec<u8>> = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+            .collect();
+        let found = FoundSkill {
+            origin: "skills/t".to_owned(),
+            files,
+        };
         Skill::load("t", found, |_| None).map_err(|problems| {
             problems
                 .sorted()
                 .iter()
                 .map(|problem| {
                     let at = problem.primary.source.position(problem.primary.span.start);
-                    format!("{} {}:{}:{}", problem.code.slug(), problem.primary.source.path, at.line, at.column)
+                    format!(
+                        "{} {}:{}:{}",
+                        problem.code.slug(),
+                        problem.primary.source.path,
+                        at.line,
+                        at.column
+                    )
                 })
                 .collect()
         })
@@ -194,25 +268,50 @@ mod tests {
 
     #[test]
     fn trees_loops_and_outputs() {
-        let skill = skill(&[("skill.yaml", MANIFEST), ("tree/a.txt.tera", "{{ c }} {% include 'part.tera' %}"), ("tree/b.txt", "{{ c }}"), ("part.tera", "p"), ("raw.tera", "{{ x")]);
+        let skill = skill(&[
+            ("skill.yaml", MANIFEST),
+            ("tree/a.txt.tera", "{{ c }} {% include 'part.tera' %}"),
+            ("tree/b.txt", "{{ c }}"),
+            ("part.tera", "p"),
+            ("raw.tera", "{{ x"),
+        ]);
         // `raw.tera` is no template, yet every `.tera` file is compiled: it must be called otherwise.
         assert!(skill.is_err());
         let skill = super::tests::skill(&[
             ("skill.yaml", &MANIFEST.replace("raw.tera", "raw.txt")),
-            ("tree/a.txt.tera", "{{ c }} {% include 'part.tera' %}{% if note %}!{% endif %}"),
+            (
+                "tree/a.txt.tera",
+                "{{ c }} {% include 'part.tera' %}{% if note %}!{% endif %}",
+            ),
             ("tree/b.txt", "{{ c }}"),
             ("part.tera", "p"),
             ("raw.txt", "{{ x"),
         ])
         .expect("it loads");
         let inputs = json!({"clouds": ["x", "no", "y"]});
-        let outcome = skill.render(inputs.as_object().expect("an object")).expect("it renders");
-        let files: Vec<(String, String)> =
-            outcome.files.iter().map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into_owned())).collect();
+        let outcome = skill
+            .render(inputs.as_object().expect("an object"))
+            .expect("it renders");
+        let files: Vec<(String, String)> = outcome
+            .files
+            .iter()
+            .map(|file| {
+                (
+                    file.path.clone(),
+                    String::from_utf8_lossy(&file.content).into_owned(),
+                )
+            })
+            .collect();
         assert_eq!(
             files,
-            [("out/x/a.txt", "x p"), ("out/x/b.txt", "{{ c }}"), ("out/y/a.txt", "y p"), ("out/y/b.txt", "{{ c }}"), ("raw.txt", "{{ x")]
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            [
+                ("out/x/a.txt", "x p"),
+                ("out/x/b.txt", "{{ c }}"),
+                ("out/y/a.txt", "y p"),
+                ("out/y/b.txt", "{{ c }}"),
+                ("raw.txt", "{{ x")
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
         );
         assert_eq!(outcome.output["count"], json!(3));
         assert_eq!(outcome.output["text"], json!("n=3"));
@@ -220,23 +319,51 @@ mod tests {
 
     #[test]
     fn problems_name_their_own_file() {
-        let broken = skill(&[("skill.yaml", "name: t\nfile: []\nfiles:\n  - { source: tre, target: x }\n"), ("tree/a.tera", "line\n{{ 1 + }}")]);
+        let broken = skill(&[
+            (
+                "skill.yaml",
+                "name: t\nfile: []\nfiles:\n  - { source: tre, target: x }\n",
+            ),
+            ("tree/a.tera", "line\n{{ 1 + }}"),
+        ]);
         assert_eq!(
             broken.expect_err("it is broken"),
-            ["flow::unknown-key skills/t/skill.yaml:2:1", "tool::bad-skill skills/t/skill.yaml:4:15", "template::syntax skills/t/tree/a.tera:2:8"]
+            [
+                "flow::unknown-key skills/t/skill.yaml:2:1",
+                "tool::bad-skill skills/t/skill.yaml:4:15",
+                "template::syntax skills/t/tree/a.tera:2:8"
+            ]
         );
-        let skill = skill(&[("skill.yaml", "name: t\nfiles:\n  - { source: a.tera, target: x }\n"), ("a.tera", "one\n  {{ gone }}")]).expect("it loads");
+        let skill = skill(&[
+            (
+                "skill.yaml",
+                "name: t\nfiles:\n  - { source: a.tera, target: x }\n",
+            ),
+            ("a.tera", "one\n  {{ gone }}"),
+        ])
+        .expect("it loads");
         let failure = skill.render(&Object::new()).expect_err("it fails");
-        assert!(failure.message.starts_with("skills/t/a.tera:2:6: "), "{}", failure.message);
+        assert!(
+            failure.message.starts_with("skills/t/a.tera:2:6: "),
+            "{}",
+            failure.message
+        );
     }
 
     #[test]
     fn targets_stay_inside() {
         for target in ["../x", "/etc/x", "a//b", "a/./b", "{{ p }}"] {
-            let manifest = format!("name: t\ninputs:\n  p: {{ schema: {{ type: string }} }}\nfiles:\n  - {{ source: a.txt, target: '{target}' }}\n");
+            let manifest = format!(
+                "name: t\ninputs:\n  p: {{ schema: {{ type: string }} }}\nfiles:\n  - {{ source: a.txt, target: '{target}' }}\n"
+            );
             let skill = skill(&[("skill.yaml", &manifest), ("a.txt", "x")]).expect("it loads");
             let inputs = json!({"p": "a/../../b"});
-            assert!(skill.render(inputs.as_object().expect("an object")).is_err(), "{target}");
+            assert!(
+                skill
+                    .render(inputs.as_object().expect("an object"))
+                    .is_err(),
+                "{target}"
+            );
         }
     }
 }

@@ -18,13 +18,20 @@ pub(super) struct Templates {
 
 impl std::fmt::Debug for Templates {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Templates").field("sources", &self.sources.keys()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Templates")
+            .field("sources", &self.sources.keys())
+            .finish_non_exhaustive()
     }
 }
 
 impl Templates {
     /// Compiles all `.tera` files of a folder, which may include one another.
-    pub(super) fn load(origin: &str, files: &BTreeMap<String, Vec<u8>>, problems: &mut Diagnostics) -> Self {
+    pub(super) fn load(
+        origin: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+        problems: &mut Diagnostics,
+    ) -> Self {
         let mut sources = BTreeMap::new();
         for (path, bytes) in files.iter().filter(|(path, _)| path.ends_with(".tera")) {
             match crate::yaml::decode(&format!("{origin}/{path}"), bytes.clone()) {
@@ -47,7 +54,9 @@ impl Templates {
             }
         }
         if !broken {
-            let all = sources.iter().map(|(path, source)| (path.as_str(), source.text.as_str()));
+            let all = sources
+                .iter()
+                .map(|(path, source)| (path.as_str(), source.text.as_str()));
             if let Err(error) = engine.add_raw_templates(all) {
                 let problem = problem_of(&error);
                 let fallback = Arc::new(Source::new(origin, ""));
@@ -59,13 +68,23 @@ impl Templates {
     }
 
     /// Adds a template that stands in the manifest; `name` must be unique.
-    pub(super) fn add(&mut self, name: String, text: &str) -> Result<TemplateRef, crate::expr::TemplateProblem> {
-        self.engine.add_raw_template(&name, text).map_err(|error| problem_of(&error))?;
+    pub(super) fn add(
+        &mut self,
+        name: String,
+        text: &str,
+    ) -> Result<TemplateRef, crate::expr::TemplateProblem> {
+        self.engine
+            .add_raw_template(&name, text)
+            .map_err(|error| problem_of(&error))?;
         Ok(TemplateRef(name))
     }
 
     /// Renders a template; the message of a failure names file, line and column.
-    pub(super) fn render(&self, template: &TemplateRef, context: &Context) -> Result<String, Failure> {
+    pub(super) fn render(
+        &self,
+        template: &TemplateRef,
+        context: &Context,
+    ) -> Result<String, Failure> {
         self.render_name(&template.0, context)
     }
 
@@ -79,7 +98,8 @@ impl Templates {
                     format!("{}:{}:{}", source.path, at.line, at.column)
                 },
             );
-            Failure::new(format!("{place}: {}", problem.message)).help("correct the template and run again; nothing is compiled")
+            Failure::new(format!("{place}: {}", problem.message))
+                .help("correct the template and run again; nothing is compiled")
         })
     }
 }
@@ -88,5 +108,10 @@ fn diagnostic(source: &Arc<Source>, error: &tera::Error) -> Diagnostic {
     let problem = problem_of(error);
     let end = problem.end.max(problem.start + 1).min(source.text.len());
     let start = problem.start.min(end);
-    Diagnostic::error(Code::BadTemplate, problem.message, source, Span::new(start, source.text.ceil_char_boundary(end)))
+    Diagnostic::error(
+        Code::BadTemplate,
+        problem.message,
+        source,
+        Span::new(start, source.text.ceil_char_boundary(end)),
+    )
 }
