@@ -1,9 +1,14 @@
 //! "Did you mean": the nearest name, and lists of names for help lines.
 
-/// The candidate nearest to a wrong name: within edit distance 2 (1 for names under four letters),
-/// or equal but for case and separators.
+/// The candidate nearest to a wrong name: within edit distance 2 (1 for names under four letters,
+/// none for single letters, to which every other one would be near), or equal but for case and
+/// separators.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = if wrong.chars().count() < 4 { 1 } else { 2 };
+    let limit = match wrong.chars().count() {
+        0 | 1 => 0,
+        2 | 3 => 1,
+        _ => 2,
+    };
     let folded = fold(wrong);
     candidates
         .into_iter()
@@ -56,6 +61,8 @@ mod tests {
         assert_eq!(nearest("requirments", names), Some("requirements"));
         assert_eq!(nearest("qa", names), Some("QA"));
         assert_eq!(nearest("zzz", names), None);
+        assert_eq!(nearest("B", ["A", "C"]), None);
+        assert_eq!(nearest("a", ["A"]), Some("A"));
         assert_eq!(
             nearest("cloud_architect", ["CloudArchitect"]),
             Some("CloudArchitect")

@@ -384,7 +384,7 @@ mod tests {
     fn an_earlier_run_of_the_same_subject_is_kept() {
         let dir = tempfile::tempdir().expect("a folder");
         let put = |path: &str, text: &str| {
-            replace(&dir.path().join(path), text.as_bytes()).expect("it is written")
+            replace(&dir.path().join(path), text.as_bytes()).expect("it is written");
         };
         put("journal.jsonl", "first");
         put(

@@ -16,6 +16,7 @@ mod node;
 mod policy;
 mod schema;
 
+pub(crate) use check::Place;
 pub(crate) use cursor::Cursor;
 pub use duration::{parse as parse_duration, show as show_duration};
 pub use input::{InputDecl, InputType};

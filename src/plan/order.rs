@@ -7,7 +7,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::model::{Fallback, NodeId, PlanNode, Why};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::flow::{Flow, Order};
+use crate::expr::Use;
+use crate::flow::{Flow, Order, Place};
 
 /// The order of a scope.
 pub(super) struct Ordered {
@@ -50,33 +51,31 @@ pub(super) fn order(
         }
         all
     };
+    let node_of = |used: &Use<'_>| match used {
+        Use::Root(root, _) => names.get(root).copied(),
+        _ => names.get(used.node()?.as_str()).copied(),
+    };
     let mut since_gate: Vec<NodeId> = Vec::new();
     let mut gate: Option<NodeId> = None;
     for (at, node) in nodes.iter().enumerate() {
         let id = NodeId::of(at);
         let mut reads: Vec<NodeId> = Vec::new();
         for wire in &node.inputs {
-            for used in wire.binding.uses() {
-                if let Some(&from) = used
-                    .node()
-                    .as_ref()
-                    .and_then(|name| names.get(name.as_str()))
-                {
-                    edge(from, id, Why::Data(wire.port.clone()));
-                    reads.push(from);
-                }
+            for from in wire.binding.uses().iter().filter_map(&node_of) {
+                edge(from, id, Why::Data(wire.port.clone()));
+                reads.push(from);
             }
         }
-        for &from in node.reads.iter().filter(|from| !reads.contains(from)) {
-            edge(
-                from,
-                id,
-                if node.inputs.is_empty() && node.when.is_none() {
-                    Why::Data("command".to_owned())
-                } else {
-                    Why::Condition
-                },
-            );
+        // What is read beside the inputs: by a command, or to decide whether and how often.
+        for (used, place) in flow.nodes[at].uses() {
+            let Some(from) = node_of(&used) else { continue };
+            match place {
+                Place::Inputs if !reads.contains(&from) => {
+                    edge(from, id, Why::Data("command".to_owned()))
+                }
+                Place::Inputs => {}
+                Place::Condition => edge(from, id, Why::Condition),
+            }
         }
         let mut waits: Vec<NodeId> = node.reads.clone();
         for after in &flow.nodes[at].after {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A workspace of its own, and an environment with nothing in it but `PATH` and `HOME`.
 pub(crate) struct Test {
@@ -134,8 +134,9 @@ impl Test {
     }
 
     /// Runs to the end.
+    #[track_caller]
     pub(crate) fn output<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Ran {
-        ran(self.command(args).output().unwrap())
+        self.spawn(args).wait()
     }
 
     /// Runs to the end, and gives exit code, stdout and stderr as one text with placeholders.
@@ -266,14 +267,24 @@ impl Running {
         _ = self.child.take().expect("it runs").wait_with_output();
     }
 
-    /// Waits for the end.
+    /// Waits for the end, but not for ever: a command that hangs is killed, and fails the test.
+    #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {
-        ran(self
-            .child
-            .take()
-            .expect("it runs")
-            .wait_with_output()
-            .unwrap())
+        let pid = self.pid();
+        let child = self.child.take().expect("it runs");
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            _ = sender.send(child.wait_with_output());
+        });
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(output) => ran(output.unwrap()),
+            Err(_) => {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+                    _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+                panic!("it does not end");
+            }
+        }
     }
 
     pub(crate) fn ended(&mut self) -> bool {
@@ -318,4 +329,12 @@ pub(crate) fn append(path: &Path, bytes: &[u8]) {
         .unwrap()
         .write_all(bytes)
         .unwrap();
+}
+
+/// Whether a process is there, and no zombie that waits for its parent.
+pub(crate) fn lives(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }

@@ -10,5 +10,8 @@
     reason = "tests"
 )]
 
+mod commands;
 mod diagnostics;
+mod gates;
 mod harness;
+mod nodes;

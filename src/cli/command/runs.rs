@@ -62,6 +62,14 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
     for (dir, overview) in &shown {
         match overview {
             Ok(overview) => {
+                // To the second is enough for people.
+                let started: String = overview
+                    .started
+                    .to_string()
+                    .chars()
+                    .take(19)
+                    .chain(['Z'])
+                    .collect();
                 let waiting = if overview.waiting.is_empty() {
                     String::new()
                 } else {
@@ -69,10 +77,9 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                 };
                 _ = writeln!(
                     text,
-                    "{:<width$}  {:<11}  {:<24}  {}{waiting}",
+                    "{:<width$}  {:<11}  {started:<20}  {}{waiting}",
                     dir.id.as_str(),
                     overview.status,
-                    short(&overview.started),
                     overview.flow
                 );
             }
@@ -88,12 +95,4 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
     }
     output.data(text.trim_end())?;
     Ok(Exit::SUCCESS)
-}
-
-/// A time without its fraction: `2026-11-22T17:16:40Z`.
-fn short(time: &str) -> String {
-    match time.split_once('.') {
-        Some((whole, _)) => format!("{whole}Z"),
-        None => time.to_owned(),
-    }
 }
