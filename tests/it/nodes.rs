@@ -187,12 +187,11 @@ fn an_edited_template_changes_the_next_run_without_a_compiler() {
     assert_snapshot!(test.run(["run", "flow.yaml"]), @r#"
     exit 3
     --- stderr
-    error[template::syntax]: error: Unknown filter `shout`
-                              --> templates/card.md.tera:2:10
-                               |
-                             2 | {{ who | shout }}
-                               |          ^^^^^
-    --> skills/Card
+    error[template::syntax]: unknown filter `shout`
+     --> skills/Card/templates/card.md.tera:2:10
+      |
+    2 | {{ who | shout }}
+      |          ^^^^^
     "#);
     test.write(
         "skills/Card/templates/card.md.tera",

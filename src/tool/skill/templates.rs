@@ -75,7 +75,7 @@ impl Templates {
     ) -> Result<TemplateRef, crate::expr::TemplateProblem> {
         self.engine
             .add_raw_template(&name, text)
-            .map_err(|error| problem_of(&error))?;
+            .map_err(|error| problem_of(&error).within(text))?;
         Ok(TemplateRef(name))
     }
 
@@ -105,7 +105,7 @@ impl Templates {
 }
 
 fn diagnostic(source: &Arc<Source>, error: &tera::Error) -> Diagnostic {
-    let problem = problem_of(error);
+    let problem = problem_of(error).within(&source.text);
     let end = problem.end.max(problem.start + 1).min(source.text.len());
     let start = problem.start.min(end);
     Diagnostic::error(
