@@ -61,7 +61,7 @@ impl Template {
         let mut engine = engine();
         engine
             .add_raw_template(NAME, text)
-            .map_err(|error| problem_of(&error))?;
+            .map_err(|error| first_problem(&error, text))?;
         let variables = engine
             .get_template_variables(NAME)
             .map_err(|error| problem_of(&error))?;
@@ -207,6 +207,69 @@ fn spelled(root: &str, text: &str) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// The first of [`problems_of`], for a template that stands alone.
+pub(crate) fn first_problem(error: &tera::Error, text: &str) -> TemplateProblem {
+    let mut all = problems_of(error, |_| Some(text));
+    all.truncate(1);
+    all.pop().unwrap_or_else(|| problem_of(error))
+}
+
+/// Turns an engine error into messages and places. Unknown filters, tests and functions come
+/// as rendered reports, one after the other; their places are read back out of them.
+pub(crate) fn problems_of<'t>(
+    error: &tera::Error,
+    text_of: impl Fn(&str) -> Option<&'t str>,
+) -> Vec<TemplateProblem> {
+    let ErrorKind::Msg(message) = error.kind() else {
+        return vec![problem_of(error)];
+    };
+    let found: Vec<_> = format!("\n{message}")
+        .split("\nerror: ")
+        .skip(1)
+        .filter_map(|report| reported(report, &text_of))
+        .collect();
+    if found.is_empty() {
+        vec![problem_of(error)]
+    } else {
+        found
+    }
+}
+
+fn reported<'t>(
+    report: &str,
+    text_of: impl Fn(&str) -> Option<&'t str>,
+) -> Option<TemplateProblem> {
+    let (message, rest) = report.split_once('\n')?;
+    let mut lines = rest.lines();
+    let mut place = lines
+        .find_map(|line| line.trim_start().strip_prefix("--> "))?
+        .trim_end()
+        .rsplitn(3, ':');
+    let column: usize = place.next()?.parse().ok()?;
+    let line: usize = place.next()?.parse().ok()?;
+    let file = place.next()?;
+    let text = text_of(file)?;
+    let width = lines
+        .map(|line| line.matches('^').count())
+        .find(|width| *width > 0)?;
+    let from: usize = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
+    let rest = text.get(from..)?;
+    let at = |column: usize| {
+        let offset = rest.char_indices().nth(column).map(|(offset, _)| offset);
+        from + offset.unwrap_or(rest.len())
+    };
+    Some(TemplateProblem {
+        message: lower_first(message),
+        start: at(column.checked_sub(1)?),
+        end: at(column - 1 + width),
+        file: file.to_owned(),
+    })
 }
 
 /// Turns an engine error into a message and a place.
