@@ -20,4 +20,4 @@ pub use scope::{EvalError, Scope, Secrets};
 pub use template::Template;
 pub use text::Text;
 
-pub(crate) use template::{TemplateProblem, engine, problem_of};
+pub(crate) use template::{TemplateProblem, engine, first_problem, problem_of, problems_of};

@@ -38,31 +38,6 @@ pub(crate) struct TemplateProblem {
     pub(crate) end: usize,
     /// The template's name, as it was added; empty when the engine did not say.
     pub(crate) file: String,
-    /// Line, column and width, when the engine said so instead of bytes.
-    place: Option<(usize, usize, usize)>,
-}
-
-impl TemplateProblem {
-    /// Finds the bytes of a problem that the engine told by line and column.
-    #[must_use]
-    pub(crate) fn within(mut self, text: &str) -> Self {
-        if let Some((line, column, width)) = self.place {
-            let before: usize = text
-                .split_inclusive('\n')
-                .take(line - 1)
-                .map(str::len)
-                .sum();
-            let rest = text.get(before..).unwrap_or_default();
-            let at = |column: usize| {
-                rest.char_indices()
-                    .nth(column)
-                    .map_or(rest.len(), |(at, _)| at)
-            };
-            self.start = before + at(column - 1);
-            self.end = before + at(column - 1 + width);
-        }
-        self
-    }
 }
 
 /// A tera engine as flowctl uses it: no escaping, and flowctl's filters.
@@ -86,10 +61,10 @@ impl Template {
         let mut engine = engine();
         engine
             .add_raw_template(NAME, text)
-            .map_err(|error| problem_of(&error).within(text))?;
+            .map_err(|error| first_problem(&error, text))?;
         let variables = engine
             .get_template_variables(NAME)
-            .map_err(|error| problem_of(&error).within(text))?;
+            .map_err(|error| problem_of(&error))?;
         let roots: BTreeSet<String> = variables
             .into_iter()
             .filter(|name| !name.starts_with("__part_"))
@@ -234,6 +209,69 @@ fn spelled(root: &str, text: &str) -> BTreeSet<String> {
     found
 }
 
+/// The first of [`problems_of`], for a template that stands alone.
+pub(crate) fn first_problem(error: &tera::Error, text: &str) -> TemplateProblem {
+    let mut all = problems_of(error, |_| Some(text));
+    all.truncate(1);
+    all.pop().unwrap_or_else(|| problem_of(error))
+}
+
+/// Turns an engine error into messages and places. Unknown filters, tests and functions come
+/// as rendered reports, one after the other; their places are read back out of them.
+pub(crate) fn problems_of<'t>(
+    error: &tera::Error,
+    text_of: impl Fn(&str) -> Option<&'t str>,
+) -> Vec<TemplateProblem> {
+    let ErrorKind::Msg(message) = error.kind() else {
+        return vec![problem_of(error)];
+    };
+    let found: Vec<_> = format!("\n{message}")
+        .split("\nerror: ")
+        .skip(1)
+        .filter_map(|report| reported(report, &text_of))
+        .collect();
+    if found.is_empty() {
+        vec![problem_of(error)]
+    } else {
+        found
+    }
+}
+
+fn reported<'t>(
+    report: &str,
+    text_of: impl Fn(&str) -> Option<&'t str>,
+) -> Option<TemplateProblem> {
+    let (message, rest) = report.split_once('\n')?;
+    let mut lines = rest.lines();
+    let mut place = lines
+        .find_map(|line| line.trim_start().strip_prefix("--> "))?
+        .trim_end()
+        .rsplitn(3, ':');
+    let column: usize = place.next()?.parse().ok()?;
+    let line: usize = place.next()?.parse().ok()?;
+    let file = place.next()?;
+    let text = text_of(file)?;
+    let width = lines
+        .map(|line| line.matches('^').count())
+        .find(|width| *width > 0)?;
+    let from: usize = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
+    let rest = text.get(from..)?;
+    let at = |column: usize| {
+        let offset = rest.char_indices().nth(column).map(|(offset, _)| offset);
+        from + offset.unwrap_or(rest.len())
+    };
+    Some(TemplateProblem {
+        message: lower_first(message),
+        start: at(column.checked_sub(1)?),
+        end: at(column - 1 + width),
+        file: file.to_owned(),
+    })
+}
+
 /// Turns an engine error into a message and a place.
 pub(crate) fn problem_of(error: &tera::Error) -> TemplateProblem {
     match error.kind() {
@@ -242,46 +280,14 @@ pub(crate) fn problem_of(error: &tera::Error) -> TemplateProblem {
             start: report.span().range.start,
             end: report.span().range.end,
             file: report.filename().to_owned(),
-            place: None,
         },
-        _ => read_report(&error.to_string()),
+        _ => TemplateProblem {
+            message: lower_first(&error.to_string()),
+            start: 0,
+            end: 0,
+            file: String::new(),
+        },
     }
-}
-
-/// Unknown filters, tests and functions come as rendered reports; the first is read back:
-/// `error: MESSAGE`, ` --> FILE:LINE:COLUMN`, the line, and `^^^` below it.
-fn read_report(text: &str) -> TemplateProblem {
-    let mut problem = TemplateProblem {
-        message: lower_first(text),
-        start: 0,
-        end: 0,
-        file: String::new(),
-        place: None,
-    };
-    let mut lines = text.trim_start().lines();
-    let Some(message) = lines.next().and_then(|line| line.strip_prefix("error: ")) else {
-        return problem;
-    };
-    let Some(place) = lines
-        .next()
-        .and_then(|line| line.trim_start().strip_prefix("--> "))
-    else {
-        return problem;
-    };
-    let mut parts = place.rsplitn(3, ':');
-    let (column, line, file) = (parts.next(), parts.next(), parts.next());
-    let number = |text: Option<&str>| text?.parse::<usize>().ok().filter(|number| *number > 0);
-    if let (Some(column), Some(line), Some(file)) = (number(column), number(line), file) {
-        let width = lines
-            .filter_map(|line| line.split_once('|'))
-            .map(|(_, below)| below.trim())
-            .find(|below| !below.is_empty() && below.chars().all(|c| c == '^'))
-            .map_or(1, str::len);
-        problem.message = lower_first(message);
-        file.clone_into(&mut problem.file);
-        problem.place = Some((line, column, width));
-    }
-    problem
 }
 
 fn lower_first(text: &str) -> String {

@@ -576,9 +576,9 @@ fn graphs_in_three_forms() {
     assert_snapshot!(test.run(["graph", "flow.yaml"]), @r#"
     exit 0
     --- stdout
-    Count (skill:Count, line 3)
+    Count (skill, line 3)
       n <- ${inputs.n}: the flow input of that name; no node above offers it
-    Show (skill:Show, line 4)
+    Show (skill, line 4)
       one <- ${item}: written under `inputs:`
       after Count (condition)
     Ok (approval, line 5)
@@ -608,8 +608,8 @@ fn graphs_in_three_forms() {
     digraph "flow" {
       rankdir=TB;
       node [shape=box, fontname="sans-serif"];
-      "Count" [label="Count\nskill:Count"];
-      "Show" [label="Show (each)\nskill:Show"];
+      "Count" [label="Count\nskill"];
+      "Show" [label="Show (each)\nskill"];
       "Ok" [label="Ok\napproval", shape=hexagon];
       "Say" [label="Say\nprocess"];
       "Count" -> "Show" [label="condition", style=dashed];

@@ -1531,7 +1531,7 @@ outputs:
     5 |   y: ${nodes.B.outputs.stdout}
       |      ^^^^^^^^^^^^^^^^^^^^^^^^^ no node has this name
       |
-      = help: did you mean `A`?
+      = help: the nodes are `A`
 
     error[expr::unknown-node]: unknown node `C`
      --> flow.yaml:6:6
@@ -1539,7 +1539,7 @@ outputs:
     6 |   z: '{{ nodes.C.outputs.stdout }}'
       |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ no node has this name
       |
-      = help: did you mean `A`?
+      = help: the nodes are `A`
 
     error: 3 errors
     "#);
@@ -1631,4 +1631,54 @@ fn every_code_has_a_paragraph_and_a_test() {
         Vec::<&String>::new(),
         "codes that no snapshot here shows"
     );
+}
+
+#[test]
+fn an_unknown_filter_is_marked_where_it_stands() {
+    let test = Test::new()
+        .file("flow.yaml", "nodes:\n  - { name: Mine, type: skill }\n  - { name: A, type: process, command: [echo, 'é {{ run.id | shout }}'] }\n  - { name: B, type: process, command: [echo, b], when: 'run.id is odder' }\n")
+        .file("skills/Mine/skill.yaml", "outputs:\n  x: { value: '{{ 1 | louder }}' }\nfiles:\n  - { source: a.tera, target: a.txt }\n  - { source: b.tera, target: b.txt }\n")
+        .file("skills/Mine/a.tera", "one\né {{ 1 | shout }} {{ f() }}\n")
+        .file("skills/Mine/b.tera", "{% include 'gone.tera' %}\n");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
+    exit 3
+    --- stderr
+    error[template::syntax]: unknown filter `shout`
+     --> flow.yaml:3:62
+      |
+    3 |   - { name: A, type: process, command: [echo, 'é {{ run.id | shout }}'] }
+      |                                                              ^^^^^
+
+    error[template::syntax]: unknown test `odder`
+     --> flow.yaml:4:68
+      |
+    4 |   - { name: B, type: process, command: [echo, b], when: 'run.id is odder' }
+      |                                                                    ^^^^^
+
+    error[template::syntax]: unknown filter `shout`
+     --> skills/Mine/a.tera:2:10
+      |
+    2 | é {{ 1 | shout }} {{ f() }}
+      |          ^^^^^
+
+    error[template::syntax]: unknown function `f`
+     --> skills/Mine/a.tera:2:22
+      |
+    2 | é {{ 1 | shout }} {{ f() }}
+      |                      ^^^
+
+    error[template::syntax]: unknown template `gone.tera`
+     --> skills/Mine/b.tera:1:12
+      |
+    1 | {% include 'gone.tera' %}
+      |            ^^^^^^^^^^^
+
+    error[template::syntax]: unknown filter `louder`
+     --> skills/Mine/skill.yaml:2:15
+      |
+    2 |   x: { value: '{{ 1 | louder }}' }
+      |               ^^^^^^^^^^^^^^^^^^
+
+    error: 6 errors
+    "#);
 }

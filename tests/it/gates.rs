@@ -191,12 +191,25 @@ fn a_late_answer_is_refused_and_ends_the_wait() {
     let test = Test::new().file(
         "flow.yaml",
         flow(&[
-            "  - { name: Ok, type: approval, approval: { timeout: 1ms } }\n".to_owned(),
+            "  - { name: Ok, type: approval, approval: { timeout: 1s } }\n".to_owned(),
             step("B", ""),
         ]),
     );
-    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
-    assert_snapshot!(test.run(["approve", "r", "--resume"]), @"");
+    let paused = test
+        .output(["run", "flow.yaml", "--run-id", "r", "--json"])
+        .exits(5)
+        .json();
+    let deadline: jiff::Timestamp = paused["waiting"][0]["deadline"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    until("the deadline is past", || jiff::Timestamp::now() > deadline);
+    assert_snapshot!(test.run(["approve", "r", "--resume"]), @r#"
+    exit 9
+    --- stderr
+    error: refused: the time to answer was up at <time>
+    "#);
     test.output(["resume", "r"]).exits(6);
     assert_eq!(ran(&test, "B"), 0);
 }

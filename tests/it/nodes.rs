@@ -72,7 +72,10 @@ fn json_output_becomes_the_value() {
         "nodes:\n  - { name: A, type: process, command: [echo, '{\"a\": [1, {\"b\": 2}]}'], output: json }\noutputs: { b: '${A.output.a[1].b}', all: '${A.output.a[*]}' }\n",
     );
     assert_eq!(outputs(&test), json!({ "b": 2, "all": [1, { "b": 2 }] }));
-    assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [echo, 'not json'], output: json }\n")), @"");
+    assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [echo, 'not json'], output: json }\n")), @r#"
+    failed: `A`: what `echo` printed is not JSON: expected ident at line 1 column 2; it begins with `not json\n`
+    help: print one JSON document to standard output, and everything else to standard error
+    "#);
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn secrets_reach_the_process_and_nothing_else() {
         "nodes:
   - name: A
     type: process
-    command: [sh, -c, 'grep -q s3cr3t-value && test \"$TOKEN\" = s3cr3t-value && echo fine']
+    command: [sh, -c, 'test $${#TOKEN} = 12 && grep -q \"$TOKEN\" && echo fine']
     env: { TOKEN: '${secrets.api-token}' }
     inputs: { token: '${secrets.api-token}' }
   - { name: Ok, type: approval, inputs: { token: '${secrets.api-token}' } }
@@ -251,7 +254,10 @@ fn a_sub_flow_has_inputs_defaults_and_outputs() {
         "flow.yaml",
         "nodes:\n  - { name: Sub, type: flow, flow: parts/sub.yaml }\n",
     );
-    assert_snapshot!(failure(&test), @"");
+    assert_snapshot!(failure(&test), @r#"
+    failed: `Sub/Bad`: `false` exited with code 1
+    help: `flowctl logs RUN NODE` shows all that it printed
+    "#);
 }
 
 #[test]
@@ -283,8 +289,11 @@ outputs: { each: '${Each.output}', sum: '${Sum.output.stdout}', last: '${Each.ou
         "nodes:\n  - { name: Each, type: process, command: [echo, '${item}'], foreach: [] }\noutputs: { each: '${Each.output}' }\n",
     );
     assert_eq!(outputs(&test), json!({ "each": [] }));
-    assert_snapshot!(failure(&with("inputs: { n: { type: object, default: { a: 1 } } }\nnodes:\n  - { name: Each, type: process, command: [echo, '${item}'], foreach: '${inputs.n}' }\n")), @"");
-    assert_snapshot!(failure(&with("nodes:\n  - { name: Each, type: process, command: [sh, -c, 'test $0 != b', '${item}'], foreach: [a, b, c] }\n")), @"");
+    assert_snapshot!(failure(&with("inputs: { n: { type: object, default: { a: 1 } } }\nnodes:\n  - { name: Each, type: process, command: [echo, '${item}'], foreach: '${inputs.n}' }\n")), @r#"failed: `Each`: `foreach` needs a list, and this is an object"#);
+    assert_snapshot!(failure(&with("nodes:\n  - { name: Each, type: process, command: [sh, -c, 'test $0 != b', '${item}'], foreach: [a, b, c] }\n")), @r#"
+    failed: `Each[1]`: `sh` exited with code 1
+    help: `flowctl logs RUN NODE` shows all that it printed
+    "#);
 }
 
 #[test]
@@ -357,8 +366,12 @@ nodes:
             "succeeded"
         ]
     );
-    assert_snapshot!(test.run(["show", "latest", "Big"]), @"");
-    assert_snapshot!(failure(&with("inputs: { n: { type: object, default: {} } }\nnodes:\n  - { name: A, type: process, command: ['true'], when: 'inputs.n.gone > 1' }\n")), @"");
+    assert_snapshot!(test.run(["show", "latest", "Big"]), @r#"
+    exit 0
+    --- stdout
+    Big of run <run>: bypassed (`when` does not hold)
+    "#);
+    assert_snapshot!(failure(&with("inputs: { n: { type: object, default: {} } }\nnodes:\n  - { name: A, type: process, command: ['true'], when: 'inputs.n.gone > 1' }\n")), @r#"failed: `A`: the template cannot be rendered: cannot compare `undefined` with `i64`"#);
 }
 
 #[test]
@@ -441,15 +454,19 @@ fn on_error_continue_goes_on_without_an_output() {
   - { name: Bad, type: process, command: ['false'], on_error: continue }
   - { name: Next, type: process, command: [echo, done], after: [Bad] }
   - { name: Reads, type: process, command: [cat], output: json, inputs: { bad: '${Bad.output}' } }
+  - { name: Both, type: process, command: [cat], output: json, inputs: { bad: '${Bad.output}', next: '${Next.output.stdout}' } }
 outputs: { next: '${Next.output.stdout}', reads: '${Reads.output}' }
 ",
     );
     let shown = test.output(["run", "flow.yaml", "--json"]).exits(0).json();
     assert_eq!(shown["nodes"]["Bad"]["status"], "failed");
+    // What reads nothing but failed nodes has nothing to do.
+    assert_eq!(shown["nodes"]["Reads"]["status"], "bypassed");
     assert_eq!(
-        shown["outputs"],
-        json!({ "next": "done\n", "reads": { "bad": null } })
+        shown["nodes"]["Both"]["output"],
+        json!({ "bad": null, "next": "done\n" })
     );
+    assert_eq!(shown["outputs"], json!({ "next": "done\n", "reads": null }));
 }
 
 #[test]

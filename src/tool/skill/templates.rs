@@ -7,7 +7,7 @@ use tera::{Context, Tera};
 
 use super::TemplateRef;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
-use crate::expr::{engine, problem_of};
+use crate::expr::{TemplateProblem, engine, first_problem, problem_of, problems_of};
 use crate::port::Failure;
 
 /// All templates of a skill.
@@ -50,7 +50,7 @@ impl Templates {
                 && matches!(error.kind(), tera::ErrorKind::SyntaxError(_))
             {
                 broken = true;
-                problems.push(diagnostic(source, &error));
+                problems.push(diagnostic(source, problem_of(&error)));
             }
         }
         if !broken {
@@ -58,10 +58,12 @@ impl Templates {
                 .iter()
                 .map(|(path, source)| (path.as_str(), source.text.as_str()));
             if let Err(error) = engine.add_raw_templates(all) {
-                let problem = problem_of(&error);
                 let fallback = Arc::new(Source::new(origin, ""));
-                let source = sources.get(&problem.file).unwrap_or(&fallback);
-                problems.push(diagnostic(source, &error));
+                let text_of = |file: &str| sources.get(file).map(|source| source.text.as_str());
+                for problem in problems_of(&error, text_of) {
+                    let source = sources.get(&problem.file).unwrap_or(&fallback);
+                    problems.push(diagnostic(source, problem));
+                }
             }
         }
         Self { engine, sources }
@@ -75,7 +77,7 @@ impl Templates {
     ) -> Result<TemplateRef, crate::expr::TemplateProblem> {
         self.engine
             .add_raw_template(&name, text)
-            .map_err(|error| problem_of(&error).within(text))?;
+            .map_err(|error| first_problem(&error, text))?;
         Ok(TemplateRef(name))
     }
 
@@ -104,8 +106,7 @@ impl Templates {
     }
 }
 
-fn diagnostic(source: &Arc<Source>, error: &tera::Error) -> Diagnostic {
-    let problem = problem_of(error).within(&source.text);
+fn diagnostic(source: &Arc<Source>, problem: TemplateProblem) -> Diagnostic {
     let end = problem.end.max(problem.start + 1).min(source.text.len());
     let start = problem.start.min(end);
     Diagnostic::error(
