@@ -63,13 +63,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
         match overview {
             Ok(overview) => {
                 // To the second is enough for people.
-                let started: String = overview
-                    .started
-                    .to_string()
-                    .chars()
-                    .take(19)
-                    .chain(['Z'])
-                    .collect();
+                let started: String = overview.started.chars().take(19).chain(['Z']).collect();
                 let waiting = if overview.waiting.is_empty() {
                     String::new()
                 } else {
