@@ -131,3 +131,31 @@ fn place(label: &Label) -> Value {
         "end_line": end.line, "end_column": end.column, "label": label.text,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::diagnostic::{Code, Source, Span};
+
+    proptest! {
+        /// Any place in any text can be shown, also places that do not fit.
+        #[test]
+        fn every_place_can_be_shown(text in "(\\PC|\n|\t){0,60}", start in 0..80_usize, length in 0..20_usize) {
+            let source = Arc::new(Source::new("f.yaml", text));
+            let span = Span::new(start, start + length);
+            let problem = Diagnostic::error(Code::YamlSyntax, "wrong\u{1b}[31m", &source, span)
+                .label("here")
+                .also(&source, Span::new(length, start + length), "there")
+                .help("do better");
+            let problems = Diagnostics::from(problem);
+            let shown = super::text(&problems);
+            let escaped = shown.contains("wrong\u{1b}");
+            prop_assert!(!escaped);
+            prop_assert!(json(&problems)[0]["line"].as_u64().is_some_and(|line| line > 0));
+        }
+    }
+}

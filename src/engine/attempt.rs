@@ -12,7 +12,7 @@ use super::host::NodeHost;
 use super::publish::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
-use crate::port::{Call, Failure, FailureKind, File, Outcome};
+use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
 use crate::run::{InstanceId, StagedFile};
 use crate::store::Blobs;
 use crate::tool::{Cancel, Finished, ProcessSpec, run_process};
@@ -49,6 +49,8 @@ pub(super) enum Work {
     },
     Process {
         spec: Box<ProcessSpec>,
+        /// Lays out the staged files of the nodes before it, if there are any.
+        host: Option<Box<NodeHost>>,
         output: ProcessOutput,
     },
 }
@@ -64,16 +66,9 @@ pub(super) async fn run(
     cancel: Cancel,
 ) -> Report {
     let (result, stopped) = match work {
-        Work::Process { spec, output } => match run_process(&spec, cancel).await {
-            Ok(finished) => {
-                let stopped = finished.cancelled;
-                (
-                    read_process(&spec, finished, output, timeout).and_then(finish_value),
-                    stopped,
-                )
-            }
-            Err(error) => (Err(cannot_start(&spec, &error)), false),
-        },
+        Work::Process { spec, host, output } => {
+            run_command(spec, host, output, timeout, cancel).await
+        }
         Work::Tool {
             tool,
             inputs,
@@ -126,6 +121,41 @@ pub(super) async fn run(
         attempt,
         result,
         stopped,
+    }
+}
+
+/// Runs a process node; it finds the staged files where `FLOWCTL_STAGED` says.
+async fn run_command(
+    mut spec: Box<ProcessSpec>,
+    host: Option<Box<NodeHost>>,
+    output: ProcessOutput,
+    timeout: Option<Duration>,
+    cancel: Cancel,
+) -> (Result<Success, Failure>, bool) {
+    // The folder lives as long as its host does.
+    let mut held = None;
+    if let Some(host) = host {
+        let laid_out = tokio::task::spawn_blocking(move || host.staged().map(|dir| (dir, host)));
+        match laid_out.await {
+            Ok(Ok((dir, host))) => {
+                let dir = std::path::absolute(&dir).unwrap_or(dir);
+                let dir = dir.to_string_lossy().into_owned();
+                spec.env.push(("FLOWCTL_STAGED".to_owned(), dir));
+                held = Some(host);
+            }
+            Ok(Err(failure)) => return (Err(failure), false),
+            Err(error) => return (Err(Failure::new(error.to_string())), false),
+        }
+    }
+    let finished = run_process(&spec, cancel).await;
+    drop(held);
+    match finished {
+        Ok(finished) => {
+            let stopped = finished.cancelled;
+            let result = read_process(&spec, finished, output, timeout).and_then(finish_value);
+            (result, stopped)
+        }
+        Err(error) => (Err(cannot_start(&spec, &error)), false),
     }
 }
 

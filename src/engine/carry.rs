@@ -390,17 +390,7 @@ impl Driver {
                 } else {
                     Vec::new()
                 };
-                let host = NodeHost::new(
-                    Arc::clone(&self.compiled.registry),
-                    Arc::clone(&self.blobs),
-                    staged,
-                    self.dir.path.join("scratch"),
-                    self.engine.clock,
-                    self.engine.variable,
-                    tokio::runtime::Handle::current(),
-                    self.cancel.1.clone(),
-                    log,
-                );
+                let host = self.host(staged, log);
                 Ok(Work::Tool {
                     tool: tool.clone(),
                     inputs,
@@ -462,13 +452,35 @@ impl Driver {
                     timeout: node.timeout,
                     log,
                 };
+                // Asking for what is before every node of a long chain would take the square of it.
+                let staged = if self.state.has_files() {
+                    self.staged_before(id)?
+                } else {
+                    Vec::new()
+                };
+                let log = spec.log.clone();
                 Ok(Work::Process {
+                    host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log))),
                     spec: Box::new(spec),
                     output: process.output,
                 })
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }
+    }
+
+    fn host(&self, staged: Vec<StagedFile>, log: Option<LogFile>) -> NodeHost {
+        NodeHost::new(
+            Arc::clone(&self.compiled.registry),
+            Arc::clone(&self.blobs),
+            staged,
+            self.dir.path.join("scratch"),
+            self.engine.clock,
+            self.engine.variable,
+            tokio::runtime::Handle::current(),
+            self.cancel.1.clone(),
+            log,
+        )
     }
 
     /// An attempt came back.

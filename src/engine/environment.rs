@@ -173,3 +173,124 @@ fn snapshot_of(root: &str, library: &Library) -> Snapshot {
         skills,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tool::{FoundSkill, Library};
+
+    /// What people and machines write into flow files, right and wrong.
+    const WORDS: &[&str] = &[
+        "${",
+        "}",
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "$${",
+        "${{",
+        ".output",
+        "[",
+        "]",
+        "[?@.x",
+        "['",
+        "\"",
+        "'",
+        "&a ",
+        "*a ",
+        "<<: ",
+        "!!",
+        "!x ",
+        "|\n",
+        ">\n",
+        "\t",
+        "---\n",
+        "...\n",
+        "#",
+        ": ",
+        "- ",
+        "\n  ",
+        "\n",
+        "é",
+        "\u{feff}",
+        "\0",
+        "nodes:",
+        "inputs:",
+        "${inputs.x}",
+        "${n.output.y[0]}",
+        "${nodes.n.outputs}",
+        "when: ",
+        "foreach: ",
+        "{}",
+        "[]",
+        "null",
+        "approval: {}",
+        "type: flow\n  flow: f.yaml",
+        "after: [n]",
+        "999999999999999999999",
+        "on_error: n",
+    ];
+
+    fn corpus() -> Vec<String> {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let mut found = Vec::new();
+        for dir in ["flows", "examples", "examples/sub-flow"] {
+            for entry in std::fs::read_dir(format!("{root}/{dir}"))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                if entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "yaml")
+                {
+                    found.extend(std::fs::read_to_string(entry.path()));
+                }
+            }
+        }
+        assert!(found.len() > 5, "the examples are there");
+        found.sort();
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(600), ..ProptestConfig::default() })]
+
+        /// Whatever is done to a flow file, the answer is a plan or diagnostics whose places are
+        /// inside the file; drawing and rendering them never panics either.
+        #[test]
+        fn damaged_files_give_diagnostics(
+            which in any::<prop::sample::Index>(),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..40_usize, any::<prop::sample::Index>()), 1..6),
+        ) {
+            let corpus = corpus();
+            let mut text = which.get(&corpus).clone();
+            for (at, cut, word) in edits {
+                let start = text.floor_char_boundary(at.index(text.len() + 1));
+                let end = text.ceil_char_boundary((start + cut % 20).min(text.len()));
+                let insert = if cut % 2 == 0 { *word.get(WORDS) } else { "" };
+                text.replace_range(start..end, insert);
+            }
+            let flows = BTreeMap::from([("f.yaml".to_owned(), text.clone().into_bytes())]);
+            let library = Library::kept(flows, BTreeMap::<String, FoundSkill>::new());
+            let registry = Registry::new(library, Vec::new(), |_| None);
+            let mut problems = Diagnostics::default();
+            let plan = compile_with(&registry, "f.yaml", &mut problems);
+            prop_assert!(plan.is_some() || problems.has_errors());
+            for problem in &problems {
+                prop_assert!(problem.primary.span.start <= problem.primary.source.text.len() + 1);
+                prop_assert!(!problem.message.is_empty());
+            }
+            if let Some(plan) = plan {
+                for format in [crate::plan::Format::Text, crate::plan::Format::Dot, crate::plan::Format::Mermaid] {
+                    prop_assert!(!plan.show(format).is_empty() || plan.root().nodes.is_empty());
+                }
+            }
+        }
+    }
+}

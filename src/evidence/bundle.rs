@@ -78,6 +78,7 @@ pub fn seal(
     });
     let bytes = pretty(&manifest);
     let digest = Digest::of(&bytes);
+    keep_earlier(&dir, run)?;
     for (path, bytes) in &files {
         write(&dir.join(path), bytes)?;
     }
@@ -87,6 +88,42 @@ pub fn seal(
         path,
         manifest: digest,
     })
+}
+
+/// Moves nothing and loses nothing: the bundle of an earlier run of the same subject is copied to
+/// `history/<run>/` before it is written over. Its manifest goes last, so that a copy that has one
+/// is whole.
+fn keep_earlier(dir: &std::path::Path, run: &RunDir) -> Result<(), Error> {
+    let Ok(manifest) = fs::read(dir.join("manifest.json")) else {
+        return Ok(());
+    };
+    let Ok(earlier) = serde_json::from_slice::<Value>(&manifest) else {
+        return Ok(());
+    };
+    let Some(id) = earlier["run"]
+        .as_str()
+        .and_then(|id| crate::id::RunId::parse(id).ok())
+    else {
+        return Ok(());
+    };
+    let history = dir.join("history").join(id.as_str());
+    if id == run.id || history.join("manifest.json").is_file() {
+        return Ok(());
+    }
+    for path in earlier["files"]
+        .as_object()
+        .into_iter()
+        .flat_map(Object::keys)
+    {
+        // The manifest is ours, and yet it may have been edited: nothing is read outside.
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            continue;
+        }
+        if let Ok(bytes) = fs::read(dir.join(path)) {
+            replace(&history.join(path), &bytes)?;
+        }
+    }
+    Ok(replace(&history.join("manifest.json"), &manifest)?)
 }
 
 fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Error> {
@@ -336,4 +373,37 @@ fn markdown(text: &str) -> String {
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RunId;
+
+    #[test]
+    fn an_earlier_run_of_the_same_subject_is_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let put = |path: &str, text: &str| {
+            replace(&dir.path().join(path), text.as_bytes()).expect("it is written");
+        };
+        put("journal.jsonl", "first");
+        put(
+            "manifest.json",
+            r#"{"run":"r1","files":{"journal.jsonl":{},"../../x":{}}}"#,
+        );
+        let run = |id: &str| RunDir {
+            id: RunId::from(id),
+            path: dir.path().join(id),
+        };
+        keep_earlier(dir.path(), &run("r1")).expect("its own bundle is no earlier one");
+        assert!(!dir.path().join("history").exists());
+        keep_earlier(dir.path(), &run("r2")).expect("it is kept");
+        put("journal.jsonl", "second, and torn before its manifest");
+        keep_earlier(dir.path(), &run("r2")).expect("it is kept already");
+        let kept = |path: &str| {
+            fs::read_to_string(dir.path().join("history/r1").join(path)).unwrap_or_default()
+        };
+        assert_eq!(kept("journal.jsonl"), "first");
+        assert!(kept("manifest.json").contains("r1"));
+    }
 }

@@ -258,6 +258,7 @@ impl RunState {
                 instance.files = Arc::clone(&data.files);
                 instance.evidence = Arc::clone(&data.evidence);
                 instance.error = None;
+                self.has_files |= !data.files.is_empty();
                 if self.subject.is_none() {
                     self.subject.clone_from(&data.subject);
                 }

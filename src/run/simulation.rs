@@ -350,8 +350,8 @@ impl<'a> Simulated<'a> {
             flow: "f".to_owned(),
             path: "f".to_owned(),
             snapshot: Digest::of(b""),
-            inputs: Default::default(),
-            env: Default::default(),
+            inputs: crate::value::Object::default(),
+            env: crate::value::Object::default(),
             by: "t".to_owned(),
             version: "0".to_owned(),
         });
@@ -540,7 +540,7 @@ impl<'a> Simulated<'a> {
                 self.emit(SubflowStarted {
                     node: path(self, *id),
                     attempt,
-                    inputs: Default::default(),
+                    inputs: crate::value::Object::default(),
                 });
             }
             Action::Start(id) => {
@@ -592,7 +592,7 @@ impl<'a> Simulated<'a> {
                 self.emit(RunPaused { waiting });
             }
             Action::Publish => self.emit(RunSucceeded {
-                outputs: Default::default(),
+                outputs: crate::value::Object::default(),
             }),
             Action::FinishFailed(id) => {
                 self.emit(RunFailed {

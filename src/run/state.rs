@@ -75,6 +75,7 @@ pub struct RunState {
     pub(super) sealed: bool,
     pub(super) decisions: HashSet<String>,
     pub(super) subject: Option<String>,
+    pub(super) has_files: bool,
     pub(super) failure: Option<(Option<NodePath>, String, Option<String>)>,
     pub(super) outputs_seq: Option<u64>,
 }
@@ -103,6 +104,7 @@ impl RunState {
             sealed: false,
             decisions: HashSet::new(),
             subject: None,
+            has_files: false,
             failure: None,
             outputs_seq: None,
         };
@@ -138,6 +140,12 @@ impl RunState {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
+    }
+
+    /// Whether any node has staged files.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        self.has_files
     }
 
     /// Why the run failed: the node, the message, what to do.

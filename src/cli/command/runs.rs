@@ -56,7 +56,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
         .unwrap_or(3)
         .max(3);
     let mut text = format!(
-        "{:<width$}  {:<11}  {:<20}  {}\n",
+        "{:<width$}  {:<11}  {:<24}  {}\n",
         "RUN", "STATUS", "STARTED", "FLOW"
     );
     for (dir, overview) in &shown {

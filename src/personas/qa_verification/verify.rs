@@ -85,5 +85,5 @@ fn failure(cases: &[TestCase]) -> Failure {
         count => format!("{count} mandatory cases failed"),
     };
     Failure::new(format!("{count}:\n  {}", lines.join("\n  ")))
-        .help("mend the skill's templates or the inputs, then `flowctl resume` the run")
+        .help("mend the skill's templates, then `flowctl resume RUN --accept-changes`")
 }

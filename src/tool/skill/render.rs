@@ -351,6 +351,16 @@ mod tests {
     }
 
     #[test]
+    fn unknown_filters_are_found_before_the_run() {
+        let manifest = "name: t\nfiles:\n  - { source: a.tera, target: x }\n";
+        let broken = skill(&[("skill.yaml", manifest), ("a.tera", "one\né{{ 1 | nope }}")]);
+        assert_eq!(
+            broken.expect_err("it is broken"),
+            ["template::syntax skills/t/a.tera:2:9"]
+        );
+    }
+
+    #[test]
     fn targets_stay_inside() {
         for target in ["../x", "/etc/x", "a//b", "a/./b", "{{ p }}"] {
             let manifest = format!(
