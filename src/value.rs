@@ -13,6 +13,15 @@ pub use serde_json::Value;
 /// A JSON object in insertion order.
 pub type Object = serde_json::Map<String, Value>;
 
+/// One step into a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object.
+    Key(String),
+    /// An item of a list; negative counts from the end.
+    Index(i64),
+}
+
 /// A SHA-256 digest, shown as `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);

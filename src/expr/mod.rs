@@ -14,7 +14,7 @@ mod template;
 mod text;
 
 pub use binding::{Binding, Use};
-pub use path::{Path, Step};
+pub use path::Path;
 pub use reference::{Head, Reference};
 pub use scope::{EvalError, Scope, Secrets};
 pub use template::Template;

@@ -11,16 +11,7 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 
 use crate::diagnostic::or_list;
-use crate::value::{Value, type_name};
-
-/// One step of a singular path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// A member of an object.
-    Key(String),
-    /// An item of a list; negative counts from the end.
-    Index(i64),
-}
+use crate::value::{Step, Value, type_name};
 
 /// A compiled tail.
 #[derive(Clone, Debug)]

@@ -190,11 +190,15 @@ fn reference_problem(
     } else {
         node.locate(source, offset - 2, offset + problem.end + 1)
     };
-    let diagnostic = Diagnostic::error(problem.code, problem.message.clone(), source, span);
-    match &problem.help {
-        Some(help) => diagnostic.help(help.clone()),
-        None => diagnostic,
+    let mut diagnostic = Diagnostic::error(problem.code, problem.message.clone(), source, span);
+    if let Some(help) = &problem.help {
+        diagnostic = diagnostic.help(help.clone());
     }
+    if problem.message.ends_with("not a reference") {
+        // What is usually meant is a variable of the shell.
+        diagnostic = diagnostic.help("for a literal `${` write `$${`");
+    }
+    diagnostic
 }
 
 /// Rewrites the string so that tera sees neither `${…}` nor other systems' expressions: both

@@ -91,7 +91,7 @@ pub(super) fn lookup_output(
         return (Lookup::Unknown, None);
     };
     if node.foreach.is_none()
-        && let [crate::expr::Step::Key(key), rest @ ..] = steps
+        && let [crate::value::Step::Key(key), rest @ ..] = steps
         && let Some(port) = offers(node, scopes)
             .into_iter()
             .find(|port| port.name == *key)

@@ -6,8 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::expr::Step;
-use crate::value::Value;
+use crate::value::{Step, Value};
 
 /// Where and why two schemas do not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -635,6 +635,7 @@ fn expr_syntax() {
       |                            ^^^^^^^^^^
       |
       = help: write `${A.output.result}` for the port `result` of node `A`
+      = help: for a literal `${` write `$${`
 
     error[expr::syntax]: `input.x` is not a reference
      --> flow.yaml:4:45
@@ -643,6 +644,7 @@ fn expr_syntax() {
       |                                             ^^^^^^^
       |
       = help: did you mean `inputs`?
+      = help: for a literal `${` write `$${`
 
     error: 2 errors
     "#);

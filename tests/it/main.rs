@@ -10,8 +10,13 @@
     reason = "tests"
 )]
 
+mod accept_changes;
+mod architecture;
 mod commands;
+mod crash;
 mod diagnostics;
+mod examples;
 mod gates;
 mod harness;
 mod nodes;
+mod publish;

@@ -156,7 +156,7 @@ outputs: { o: '${A.output.stdout}' }
     let without = with(
         "nodes:\n  - { name: A, type: process, command: ['true'], env: { T: '${secrets.api-token}' } }\n",
     );
-    assert_snapshot!(failure(&without), @"");
+    assert_snapshot!(failure(&without), @r#"failed: `A`: its `env`: `secrets.api-token` has no value here: set the environment variable `FLOWCTL_SECRET_API_TOKEN`"#);
 }
 
 // ------------------------------------------------------------------------------------------------
