@@ -78,7 +78,11 @@ impl Overview {
                 self.waiting.clear();
                 "running"
             }
-            Payload::RunPaused(_) => "paused",
+            Payload::RunPaused(data) => {
+                // In file order, while gates open in any.
+                self.waiting = data.waiting.iter().map(ToString::to_string).collect();
+                "paused"
+            }
             Payload::RunSucceeded(_) => "succeeded",
             Payload::RunFailed(_) => "failed",
             Payload::RunRejected(_) => "rejected",

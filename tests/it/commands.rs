@@ -428,14 +428,14 @@ fn show_and_runs_and_logs() {
     assert_snapshot!(test.run(["runs"]), @r#"
     exit 0
     --- stdout
-    RUN  STATUS       STARTED                   FLOW
+    RUN  STATUS       STARTED               FLOW
     s    rejected     <time>  gated
     r    paused       <time>  gated (waits: Ok)
     "#);
     assert_snapshot!(test.run(["runs", "--waiting"]), @r#"
     exit 0
     --- stdout
-    RUN  STATUS       STARTED                   FLOW
+    RUN  STATUS       STARTED               FLOW
     r    paused       <time>  gated (waits: Ok)
     "#);
     let lines: Vec<Value> = test
@@ -585,7 +585,7 @@ fn graphs_in_three_forms() {
       after Count (gate), Show (gate)
       waits for approval
     Say (process, line 6)
-      after Count (condition), Ok (gate)
+      after Count (condition), Show (command), Ok (gate)
     "#);
     assert_snapshot!(test.run(["graph", "flow.yaml", "--format", "mermaid"]), @r#"
     exit 0
