@@ -10,6 +10,12 @@
     reason = "tests"
 )]
 
+#![expect(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "YAML of tests is put together where it is read"
+)]
+
 mod accept_changes;
 mod architecture;
 mod commands;
