@@ -119,7 +119,11 @@ impl Observer for Progress<'_> {
             ),
             Payload::ApprovalExpired(data) => self.node(&data.node, "nobody answered in time"),
             Payload::PublishStarted(data) if !self.quiet => {
-                self.line(&format!("publishing {} files", data.files.len()));
+                let files = match data.files.len() {
+                    1 => "1 file".to_owned(),
+                    count => format!("{count} files"),
+                };
+                self.line(&format!("publishing {files}"));
             }
             Payload::FlowChanged(data) => {
                 for stale in &data.stale {

@@ -290,6 +290,24 @@ fn lines_taken_out_or_swapped_are_damage() {
 }
 
 #[test]
+fn a_damaged_snapshot_is_refused() {
+    let test = paused();
+    let dir = test.path("artifacts/runs/r");
+    let snapshot = std::fs::read_dir(dir)
+        .unwrap()
+        .flatten()
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("snapshot-"))
+        .unwrap();
+    let text = std::fs::read_to_string(snapshot.path()).unwrap();
+    std::fs::write(snapshot.path(), text.replace("echo 2", "echo 3")).unwrap();
+    test.output(["resume", "r"])
+        .exits(1)
+        .says("its digest is not the one in the journal");
+    std::fs::write(snapshot.path(), text).unwrap();
+    test.output(["approve", "r", "--resume"]).exits(0);
+}
+
+#[test]
 fn a_journal_of_a_newer_version_is_refused() {
     let test = paused();
     let text = test

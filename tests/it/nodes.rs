@@ -297,6 +297,33 @@ outputs: { each: '${Each.output}', sum: '${Sum.output.stdout}', last: '${Each.ou
 }
 
 #[test]
+fn a_resume_repeats_only_the_items_and_inner_nodes_that_failed() {
+    let test = with(
+        "nodes:
+  - { name: Each, type: process, command: [sh, -c, 'echo $0 >> each; test $0 != b || test -e go', '${item}'], foreach: [a, b, c] }
+  - { name: Sub, type: flow, flow: sub.yaml, after: [Each] }
+",
+    )
+    .file(
+        "sub.yaml",
+        "order: sequential
+nodes:
+  - { name: X, type: process, command: [sh, -c, 'echo x >> inner'] }
+  - { name: Y, type: process, command: [sh, -c, 'echo y >> inner; test -e further'] }
+",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(4);
+    test.write("further", "");
+    test.output(["resume", "r"]).exits(0);
+    let mut each = test.lines("each");
+    each.sort();
+    assert_eq!(each, ["a", "b", "b", "c"]);
+    assert_eq!(test.lines("inner"), ["x", "y", "y"]);
+}
+
+#[test]
 fn concurrency_is_limited() {
     let test = with(
         "nodes:\n  - { name: Each, type: process, foreach: [1, 2, 3, 4, 5, 6], command: [sh, -c, 'mkdir lock.d || exit 1; sleep 0.02; rmdir lock.d', '${item}'] }\n",
