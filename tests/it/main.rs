@@ -9,7 +9,6 @@
     missing_docs,
     reason = "tests"
 )]
-
 #![expect(
     clippy::format_push_string,
     clippy::format_collect,
