@@ -71,7 +71,7 @@ pub(super) fn order(
             let Some(from) = node_of(&used) else { continue };
             match place {
                 Place::Inputs if !reads.contains(&from) => {
-                    edge(from, id, Why::Data("command".to_owned()))
+                    edge(from, id, Why::Data("command".to_owned()));
                 }
                 Place::Inputs => {}
                 Place::Condition => edge(from, id, Why::Condition),

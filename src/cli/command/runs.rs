@@ -65,7 +65,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                 // To the second is enough for people.
                 let started: String = overview
                     .started
-                    .to_string()
+                    .clone()
                     .chars()
                     .take(19)
                     .chain(['Z'])
