@@ -95,7 +95,7 @@ impl Observer for Progress<'_> {
             Payload::NodeFailed(data) => {
                 let again = data
                     .retry_at
-                    .map_or_else(String::new, |at| format!("; tried again at {at}"));
+                    .map_or_else(String::new, |at| format!("; next attempt at {at}"));
                 self.node(
                     &data.node,
                     &format!("failed: {}{again}", data.error.message),

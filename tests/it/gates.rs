@@ -440,6 +440,46 @@ fn a_living_driver_takes_the_answer_and_gives_a_receipt() {
 }
 
 #[test]
+fn a_failure_withdraws_open_gates_and_a_resume_asks_again() {
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            "  - { name: Ok, type: approval, approval: { scope: dependants } }\n".to_owned(),
+            "  - { name: Bad, type: process, command: [test, -e, go] }\n".to_owned(),
+            step("After", ", after: [Ok]"),
+        ]),
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    test.output(["approve", "r"])
+        .exits(9)
+        .says("no gate waits: the run is failed");
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(5);
+    test.output(["approve", "r", "--resume"]).exits(0);
+    assert_eq!(ran(&test, "After"), 1);
+}
+
+#[test]
+fn a_deadline_is_kept_while_a_driver_lives() {
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            "  - { name: Ok, type: approval, approval: { scope: dependants, timeout: 200ms } }\n".to_owned(),
+            "  - { name: Slow, type: process, command: [sh, -c, 'while ! test -e go; do sleep 0.02; done'] }\n".to_owned(),
+            step("After", ", after: [Ok]"),
+        ]),
+    );
+    let driver = test.spawn(["run", "flow.yaml", "--run-id", "r"]);
+    until("the deadline is judged", || {
+        test.count("r", "approval_expired", "Ok") == 1
+    });
+    test.write("go", "");
+    assert_eq!(driver.wait().code, 6);
+    assert_eq!(ran(&test, "After"), 0);
+    assert_eq!(test.count("r", "node_succeeded", "Slow"), 1);
+}
+
+#[test]
 fn a_living_driver_is_cancelled_and_its_processes_end() {
     let test = Test::new().file("flow.yaml", "nodes:\n  - { name: Slow, type: process, command: [sh, -c, 'sleep 60 & echo $! > child; echo $$ > parent; wait'] }\n");
     let driver = test.spawn(["run", "flow.yaml", "--run-id", "r"]);

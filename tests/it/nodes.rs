@@ -526,6 +526,69 @@ outputs: {{ got: '${{Next.output.got}}' }}
     assert_eq!(shown["nodes"]["Slow"]["status"], "bypassed");
 }
 
+#[test]
+fn fallbacks_may_have_fallbacks() {
+    let yaml = |last: &str| {
+        format!(
+            "nodes:
+  - {{ name: A, type: process, command: ['false'], on_error: B }}
+  - {{ name: B, type: process, command: ['false'], on_error: C }}
+  - {{ name: C, type: process, command: [{last}, c] }}
+outputs: {{ o: '${{A.output.stdout}}' }}
+"
+        )
+    };
+    assert_eq!(outputs(&with(&yaml("echo"))), json!({ "o": "c\n" }));
+    let shown = with(&yaml("'false'"))
+        .output(["run", "flow.yaml", "--json"])
+        .exits(4)
+        .json();
+    assert_eq!(shown["error"]["node"], "C");
+}
+
+#[test]
+fn foreach_may_go_on_without_the_items_that_fail() {
+    let test = with(
+        "nodes:
+  - { name: Each, type: process, command: [sh, -c, 'test $0 != 2 && echo $0', '${item}'], foreach: [1, 2, 3], output: json, on_error: continue }
+outputs: { each: '${Each.output}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "each": [1, null, 3] }));
+}
+
+#[test]
+fn foreach_nests_through_sub_flows() {
+    let test = with(
+        "nodes:
+  - { name: A, type: flow, flow: sub.yaml, foreach: [1, 2], inputs: { x: '${item}' } }
+outputs: { a: '${A.output[*].b[*]}' }
+",
+    )
+    .file(
+        "sub.yaml",
+        "inputs: { x: { type: integer } }
+nodes:
+  - { name: B, type: process, foreach: ['${inputs.x}', 9], command: [echo, '${item}'], output: json }
+outputs: { b: '${B.output}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "a": [1, 9, 2, 9] }));
+    test.output(["show", "latest", "A[1]/B[0]"]).exits(0);
+}
+
+#[test]
+fn a_bypassed_gate_asks_nobody() {
+    let test = with(
+        "nodes:
+  - { name: Ok, type: approval, when: '1 > 2' }
+  - { name: D, type: process, command: [echo, d], after: [Ok] }
+outputs: { d: '${D.output.stdout}', by: '${Ok.output.by}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "d": "d\n", "by": null }));
+}
+
 // ------------------------------------------------------------------------------------------------
 // Strings
 // ------------------------------------------------------------------------------------------------
