@@ -95,7 +95,7 @@ impl Observer for Progress<'_> {
             Payload::NodeFailed(data) => {
                 let again = data
                     .retry_at
-                    .map_or_else(String::new, |at| format!("; tried again at {at}"));
+                    .map_or_else(String::new, |at| format!("; next attempt at {at}"));
                 self.node(
                     &data.node,
                     &format!("failed: {}{again}", data.error.message),
@@ -119,7 +119,11 @@ impl Observer for Progress<'_> {
             ),
             Payload::ApprovalExpired(data) => self.node(&data.node, "nobody answered in time"),
             Payload::PublishStarted(data) if !self.quiet => {
-                self.line(&format!("publishing {} files", data.files.len()));
+                let files = match data.files.len() {
+                    1 => "1 file".to_owned(),
+                    count => format!("{count} files"),
+                };
+                self.line(&format!("publishing {files}"));
             }
             Payload::FlowChanged(data) => {
                 for stale in &data.stale {

@@ -111,10 +111,10 @@ pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
                 .iter()
                 .map(|id| run.state.instance(*id).files.len())
                 .sum();
-            let published = if files == 0 {
-                String::new()
-            } else {
-                format!("; {files} files are in the workspace")
+            let published = match files {
+                0 => String::new(),
+                1 => "; 1 file is in the workspace".to_owned(),
+                files => format!("; {files} files are in the workspace"),
             };
             output.say(&format!("succeeded: run {id}{published}"));
             if let Some(bundle) = bundle(run) {

@@ -150,3 +150,99 @@ fn an_edit_with_a_mistake_is_not_adopted() {
     assert_eq!(counts(&test), [1, 1, 1, 1, 0]);
     test.output(["approve", "r", "--resume"]).exits(0);
 }
+
+#[test]
+fn a_failed_run_is_mended_by_an_edit() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "order: sequential
+nodes:
+  - { name: A, type: process, command: [sh, -c, 'echo x >> a'] }
+  - { name: Bad, type: process, command: ['false'] }
+  - { name: C, type: process, command: [sh, -c, 'echo x >> c'] }
+",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    test.edit("flow.yaml", "'false'", "'true'");
+    // Without the word it is the old flow that is tried again.
+    test.output(["resume", "r"]).exits(4);
+    test.output(["resume", "r", "--accept-changes"]).exits(0);
+    assert_eq!((test.lines("a").len(), test.lines("c").len()), (1, 1));
+}
+
+#[test]
+fn nodes_may_come_and_go() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:
+  - { name: A, type: process, command: [sh, -c, 'echo x >> a'] }
+  - { name: Ok, type: approval }
+  - { name: B, type: process, command: [sh, -c, 'echo x >> b'] }
+",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    test.write(
+        "flow.yaml",
+        "nodes:
+  - { name: New, type: process, command: [sh, -c, 'echo x >> new'] }
+  - { name: A, type: process, command: [sh, -c, 'echo x >> a'] }
+  - { name: Gate, type: approval }
+  - { name: B, type: process, command: [sh, -c, 'echo x >> b'], timeout: 5s }
+",
+    );
+    let shown = test
+        .output(["resume", "r", "--accept-changes", "--json"])
+        .exits(5)
+        .json();
+    assert_eq!(shown["waiting"][0]["gate"], "Gate");
+    assert_eq!(
+        shown["nodes"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["New", "A", "Gate", "B"]
+    );
+    test.output(["approve", "r", "Ok"]).exits(9);
+    test.output(["approve", "r", "--resume"]).exits(0);
+    assert_eq!(
+        ["new", "a", "b"].map(|file| test.lines(file).len()),
+        [1, 1, 1]
+    );
+}
+
+#[test]
+fn an_edit_of_a_sub_flow_or_of_a_list_runs_it_again() {
+    let test = Test::new()
+        .file(
+            "flow.yaml",
+            "nodes:
+  - { name: Each, type: flow, flow: sub.yaml, foreach: [a, b], inputs: { x: '${item}' } }
+  - { name: Free, type: process, command: [sh, -c, 'echo x >> free'] }
+  - { name: Ok, type: approval }
+outputs: { each: '${Each.output[*].q}' }
+",
+        )
+        .file(
+            "sub.yaml",
+            "inputs: { x: { type: string } }
+nodes:
+  - { name: P, type: process, command: [echo, 'old ${inputs.x}'] }
+outputs: { q: '${P.output.stdout}' }
+",
+        );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    test.edit("sub.yaml", "old", "new");
+    test.output(["resume", "r", "--accept-changes"])
+        .exits(5)
+        .says("Each          runs again: its sub-flow was edited");
+    test.edit("flow.yaml", "[a, b]", "[a, b, c]");
+    test.output(["resume", "r", "--accept-changes"])
+        .exits(5)
+        .says("Each          runs again: ");
+    assert_eq!(
+        test.output(["approve", "r", "--resume"]).exits(0).json(),
+        serde_json::json!({ "each": ["new a\n", "new b\n", "new c\n"] })
+    );
+    assert_eq!(test.lines("free").len(), 1);
+}

@@ -180,6 +180,79 @@ fn the_json_of_every_status_has_the_same_keys() {
 }
 
 #[test]
+fn an_answer_gives_the_same_json() {
+    let test = paused("r");
+    let approved = test.output(["approve", "r", "--json"]).exits(0).json();
+    assert_eq!(
+        approved,
+        test.output(["show", "r", "--json"]).exits(0).json()
+    );
+    // Answered, and nobody drives it.
+    assert_eq!(approved["status"], "interrupted");
+    assert_eq!(approved["waiting"], json!([]));
+    test.output(["show", "r", "--exit-status"]).exits(130);
+    let test = paused("s");
+    let rejected = test
+        .output(["reject", "s", "--reason", "no", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&rejected["status"], &rejected["error"]["reason"]),
+        (&json!("rejected"), &json!("no"))
+    );
+}
+
+#[test]
+fn several_files_are_validated_in_one_go() {
+    let test = gated()
+        .file("bad.yaml", "nodes: 1\n")
+        .file("worse.yaml", "nodes: [\n");
+    assert_snapshot!(test.run(["validate", "flow.yaml", "bad.yaml", "worse.yaml"]), @r#"
+    exit 3
+    --- stderr
+    flow.yaml: valid
+    error[flow::wrong-type]: `nodes` must be a list
+     --> bad.yaml:1:8
+      |
+    1 | nodes: 1
+      |        ^ this is an integer
+    error[yaml::syntax]: unclosed bracket '['
+     --> worse.yaml:1:8
+      |
+    1 | nodes: [
+      |        ^
+    "#);
+    let report = test
+        .output(["validate", "--format", "json", "flow.yaml", "bad.yaml"])
+        .exits(3)
+        .json();
+    assert_eq!(
+        report["files"],
+        json!([{ "path": "flow.yaml", "valid": true }, { "path": "bad.yaml", "valid": false }])
+    );
+}
+
+#[test]
+fn one_of_many_gets_a_run_id() {
+    let test = gated();
+    let all: Vec<_> = (0..6)
+        .map(|_| test.spawn(["run", "flow.yaml", "--run-id", "r"]))
+        .collect();
+    let mut codes: Vec<i32> = all.into_iter().map(|run| run.wait().code).collect();
+    codes.sort_unstable();
+    assert_eq!(
+        codes.iter().filter(|code| **code == 5).count(),
+        1,
+        "{codes:?}"
+    );
+    assert!(
+        codes.iter().all(|code| [2, 5, 7].contains(code)),
+        "{codes:?}"
+    );
+    test.output(["approve", "r", "--resume"]).exits(0);
+}
+
+#[test]
 fn stdout_carries_data_only() {
     let test = gated();
     assert_eq!(

@@ -158,6 +158,37 @@ fn kills_at_any_moment_lose_nothing() {
 }
 
 #[test]
+fn a_wait_between_attempts_survives_a_kill() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:
+  - { name: R, type: process, command: [sh, -c, 'echo x >> tries; test -e go'], retry: { attempts: 3, backoff: { initial: 1s } } }
+",
+    );
+    let driver = test.spawn(["run", "flow.yaml", "--run-id", "r"]);
+    until("the first attempt has failed", || {
+        test.count("r", "node_failed", "R") == 1
+    });
+    driver.kill();
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(0);
+    assert_eq!(test.lines("tries").len(), 2);
+    let at = |event: &str, which: usize| -> jiff::Timestamp {
+        let found = test
+            .events("r")
+            .into_iter()
+            .filter(|record| record["event"] == event)
+            .nth(which);
+        found.unwrap()["ts"].as_str().unwrap().parse().unwrap()
+    };
+    let waited = at("node_started", 1).duration_since(at("node_failed", 0));
+    assert!(
+        waited >= jiff::SignedDuration::from_millis(990),
+        "{waited:?}"
+    );
+}
+
+#[test]
 fn an_approval_survives_a_kill() {
     let test = Test::new().file("flow.yaml", "nodes:\n  - { name: Ok, type: approval }\n  - { name: Slow, type: process, command: [sh, -c, 'echo x >> slow; test -e go || exec sleep 60'] }\n");
     test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
@@ -287,6 +318,24 @@ fn lines_taken_out_or_swapped_are_damage() {
         .concat();
     std::fs::write(test.journal("r"), swapped).unwrap();
     test.output(["resume", "r"]).exits(1).says("line 2 of");
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused() {
+    let test = paused();
+    let dir = test.path("artifacts/runs/r");
+    let snapshot = std::fs::read_dir(dir)
+        .unwrap()
+        .flatten()
+        .find(|entry| entry.file_name().to_string_lossy().starts_with("snapshot-"))
+        .unwrap();
+    let text = std::fs::read_to_string(snapshot.path()).unwrap();
+    std::fs::write(snapshot.path(), text.replace("echo 2", "echo 3")).unwrap();
+    test.output(["resume", "r"])
+        .exits(1)
+        .says("its digest is not the one in the journal");
+    std::fs::write(snapshot.path(), text).unwrap();
+    test.output(["approve", "r", "--resume"]).exits(0);
 }
 
 #[test]

@@ -161,6 +161,50 @@ fn a_gate_is_answered_once() {
 }
 
 #[test]
+fn of_many_answers_at_once_one_counts() {
+    let test = simple();
+    let all: Vec<_> = (0..6)
+        .map(|at| {
+            if at % 2 == 0 {
+                test.spawn(["approve", "r", "Ok"])
+            } else {
+                test.spawn(["reject", "r", "Ok", "--reason", "no"])
+            }
+        })
+        .collect();
+    let codes: Vec<i32> = all.into_iter().map(|run| run.wait().code).collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == 0).count(),
+        1,
+        "{codes:?}"
+    );
+    assert!(codes.iter().all(|code| [0, 9].contains(code)), "{codes:?}");
+    assert_eq!(test.count("r", "approval_decided", "Ok"), 1);
+    let approved = codes.iter().position(|code| *code == 0).unwrap() % 2 == 0;
+    test.output(["resume", "r"])
+        .exits(if approved { 0 } else { 6 });
+    assert_eq!(ran(&test, "B"), usize::from(approved));
+}
+
+#[test]
+fn what_is_no_request_is_put_aside() {
+    let test = simple();
+    test.write("artifacts/runs/r/inbox/a.json", "{\"kind\":");
+    test.write("artifacts/runs/r/inbox/b.json", "{}");
+    test.write("artifacts/runs/r/inbox/c.json/d", "");
+    let ran = test.output(["resume", "r"]).exits(5);
+    assert_eq!(
+        ran.stderr.matches("it was put aside as").count(),
+        3,
+        "{}",
+        ran.stderr
+    );
+    let again = test.output(["resume", "r"]).exits(5);
+    assert!(!again.stderr.contains("put aside"), "{}", again.stderr);
+    test.output(["approve", "r", "--resume"]).exits(0);
+}
+
+#[test]
 fn a_gate_that_nobody_answers_in_time() {
     for (on_timeout, code, status) in [("reject", 6, "rejected"), ("fail", 4, "failed")] {
         let test = Test::new().file(
@@ -393,6 +437,46 @@ fn a_living_driver_takes_the_answer_and_gives_a_receipt() {
     });
     test.write("go", "");
     assert_eq!(driver.wait().code, 0);
+}
+
+#[test]
+fn a_failure_withdraws_open_gates_and_a_resume_asks_again() {
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            "  - { name: Ok, type: approval, approval: { scope: dependants } }\n".to_owned(),
+            "  - { name: Bad, type: process, command: [test, -e, go] }\n".to_owned(),
+            step("After", ", after: [Ok]"),
+        ]),
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    test.output(["approve", "r"])
+        .exits(9)
+        .says("no gate waits: the run is failed");
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(5);
+    test.output(["approve", "r", "--resume"]).exits(0);
+    assert_eq!(ran(&test, "After"), 1);
+}
+
+#[test]
+fn a_deadline_is_kept_while_a_driver_lives() {
+    let test = Test::new().file(
+        "flow.yaml",
+        flow(&[
+            "  - { name: Ok, type: approval, approval: { scope: dependants, timeout: 200ms } }\n".to_owned(),
+            "  - { name: Slow, type: process, command: [sh, -c, 'while ! test -e go; do sleep 0.02; done'] }\n".to_owned(),
+            step("After", ", after: [Ok]"),
+        ]),
+    );
+    let driver = test.spawn(["run", "flow.yaml", "--run-id", "r"]);
+    until("the deadline is judged", || {
+        test.count("r", "approval_expired", "Ok") == 1
+    });
+    test.write("go", "");
+    assert_eq!(driver.wait().code, 6);
+    assert_eq!(ran(&test, "After"), 0);
+    assert_eq!(test.count("r", "node_succeeded", "Slow"), 1);
 }
 
 #[test]

@@ -231,7 +231,7 @@ impl Test {
     }
 }
 
-fn ran(output: Output) -> Ran {
+fn ran(output: &Output) -> Ran {
     use std::os::unix::process::ExitStatusExt as _;
     Ran {
         code: output
@@ -276,14 +276,13 @@ impl Running {
         std::thread::spawn(move || {
             _ = sender.send(child.wait_with_output());
         });
-        match receiver.recv_timeout(PATIENCE) {
-            Ok(output) => ran(output.unwrap()),
-            Err(_) => {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
-                    _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
-                panic!("it does not end");
+        if let Ok(output) = receiver.recv_timeout(PATIENCE) {
+            ran(output.unwrap())
+        } else {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+                _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
+            panic!("it does not end");
         }
     }
 

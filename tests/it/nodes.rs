@@ -297,6 +297,33 @@ outputs: { each: '${Each.output}', sum: '${Sum.output.stdout}', last: '${Each.ou
 }
 
 #[test]
+fn a_resume_repeats_only_the_items_and_inner_nodes_that_failed() {
+    let test = with(
+        "nodes:
+  - { name: Each, type: process, command: [sh, -c, 'echo $0 >> each; test $0 != b || test -e go', '${item}'], foreach: [a, b, c] }
+  - { name: Sub, type: flow, flow: sub.yaml, after: [Each] }
+",
+    )
+    .file(
+        "sub.yaml",
+        "order: sequential
+nodes:
+  - { name: X, type: process, command: [sh, -c, 'echo x >> inner'] }
+  - { name: Y, type: process, command: [sh, -c, 'echo y >> inner; test -e further'] }
+",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(4);
+    test.write("further", "");
+    test.output(["resume", "r"]).exits(0);
+    let mut each = test.lines("each");
+    each.sort();
+    assert_eq!(each, ["a", "b", "b", "c"]);
+    assert_eq!(test.lines("inner"), ["x", "y", "y"]);
+}
+
+#[test]
 fn concurrency_is_limited() {
     let test = with(
         "nodes:\n  - { name: Each, type: process, foreach: [1, 2, 3, 4, 5, 6], command: [sh, -c, 'mkdir lock.d || exit 1; sleep 0.02; rmdir lock.d', '${item}'] }\n",
@@ -497,6 +524,69 @@ outputs: {{ got: '${{Next.output.got}}' }}
         .json();
     assert_eq!(shown["outputs"], json!({ "got": "" }));
     assert_eq!(shown["nodes"]["Slow"]["status"], "bypassed");
+}
+
+#[test]
+fn fallbacks_may_have_fallbacks() {
+    let yaml = |last: &str| {
+        format!(
+            "nodes:
+  - {{ name: A, type: process, command: ['false'], on_error: B }}
+  - {{ name: B, type: process, command: ['false'], on_error: C }}
+  - {{ name: C, type: process, command: [{last}, c] }}
+outputs: {{ o: '${{A.output.stdout}}' }}
+"
+        )
+    };
+    assert_eq!(outputs(&with(&yaml("echo"))), json!({ "o": "c\n" }));
+    let shown = with(&yaml("'false'"))
+        .output(["run", "flow.yaml", "--json"])
+        .exits(4)
+        .json();
+    assert_eq!(shown["error"]["node"], "C");
+}
+
+#[test]
+fn foreach_may_go_on_without_the_items_that_fail() {
+    let test = with(
+        "nodes:
+  - { name: Each, type: process, command: [sh, -c, 'test $0 != 2 && echo $0', '${item}'], foreach: [1, 2, 3], output: json, on_error: continue }
+outputs: { each: '${Each.output}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "each": [1, null, 3] }));
+}
+
+#[test]
+fn foreach_nests_through_sub_flows() {
+    let test = with(
+        "nodes:
+  - { name: A, type: flow, flow: sub.yaml, foreach: [1, 2], inputs: { x: '${item}' } }
+outputs: { a: '${A.output[*].b[*]}' }
+",
+    )
+    .file(
+        "sub.yaml",
+        "inputs: { x: { type: integer } }
+nodes:
+  - { name: B, type: process, foreach: ['${inputs.x}', 9], command: [echo, '${item}'], output: json }
+outputs: { b: '${B.output}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "a": [1, 9, 2, 9] }));
+    test.output(["show", "latest", "A[1]/B[0]"]).exits(0);
+}
+
+#[test]
+fn a_bypassed_gate_asks_nobody() {
+    let test = with(
+        "nodes:
+  - { name: Ok, type: approval, when: '1 > 2' }
+  - { name: D, type: process, command: [echo, d], after: [Ok] }
+outputs: { d: '${D.output.stdout}', by: '${Ok.output.by}' }
+",
+    );
+    assert_eq!(outputs(&test), json!({ "d": "d\n", "by": null }));
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -85,6 +85,75 @@ fn an_edit_between_review_and_resume_stops_publishing_and_both_versions_are_kept
 }
 
 #[test]
+fn a_run_cut_off_at_any_record_publishes_all_the_same() {
+    let reference = paused();
+    reference.output(["approve", "r", "--resume"]).exits(0);
+    let whole = reference.read("artifacts/runs/r/journal.jsonl");
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let has = |kept: usize, event: &str| {
+        lines[..kept]
+            .iter()
+            .any(|line| line.contains(&format!("\"event\":\"{event}\"")))
+    };
+    let mut cut_while_publishing = 0;
+    for kept in 1..lines.len() {
+        let test = paused();
+        test.output(["approve", "r", "--resume"]).exits(0);
+        let mine = test.read("artifacts/runs/r/journal.jsonl");
+        let mine: Vec<&str> = mine.split_inclusive('\n').collect();
+        assert_eq!(mine.len(), lines.len());
+        std::fs::write(test.journal("r"), mine[..kept].concat()).unwrap();
+        // What comes after the journal's last record has not happened, or only in part.
+        std::fs::remove_dir_all(test.path("artifacts/evidence")).unwrap();
+        if has(kept, "publish_started") {
+            cut_while_publishing += 1;
+            std::fs::remove_file(test.path("site/b.txt")).unwrap();
+        } else {
+            std::fs::remove_dir_all(test.path("site")).unwrap();
+        }
+        if has(kept, "run_succeeded") {
+            std::fs::write(test.path("site/b.txt"), "b for you\n").unwrap();
+        }
+        let mut ran = test.output(["resume", "r"]);
+        if ran.code == 5 {
+            ran = test.output(["approve", "r", "--resume"]);
+        }
+        let ran = ran.exits(0);
+        assert_eq!(
+            test.read("site/a.txt") + &test.read("site/b.txt"),
+            "a for you\nb for you\n",
+            "{kept}: {}",
+            ran.stderr
+        );
+        assert_eq!(
+            test.events("r").last().unwrap()["event"],
+            "run_sealed",
+            "{kept}"
+        );
+        assert_eq!(test.count("r", "approval_decided", "Ok"), 1, "{kept}");
+        assert!(test.exists("artifacts/evidence/bundles"), "{kept}");
+    }
+    assert!(cut_while_publishing >= 1);
+}
+
+#[test]
+fn staged_files_that_were_changed_are_not_published() {
+    let test = paused();
+    let staged: Vec<_> = std::fs::read_dir(test.path("artifacts/runs/r/files"))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(staged.len(), 2);
+    for file in staged {
+        std::fs::write(file.path(), "something else\n").unwrap();
+    }
+    test.output(["approve", "r", "--resume"])
+        .exits(4)
+        .says("the content does not match its name");
+    assert!(!test.exists("site/a.txt") && !test.exists("site/b.txt"));
+}
+
+#[test]
 fn what_is_there_already_as_it_would_be_is_no_conflict() {
     let test = paused();
     test.write("site/b.txt", "b for you\n");

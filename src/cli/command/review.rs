@@ -89,14 +89,9 @@ fn head(run: &OpenRun) -> String {
 
 /// The last list of tests counts.
 fn tests(run: &OpenRun) -> Vec<TestCase> {
-    let walk = run.state.walk(&run.compiled.plan);
-    let outputs = walk
-        .into_iter()
-        .rev()
-        .filter_map(|id| run.output(run.state.instance(id).output?.seq));
-    outputs
-        .filter_map(|output| TestCase::of_output(&output))
-        .next()
+    let walk = run.state.walk(&run.compiled.plan).into_iter().rev();
+    walk.filter_map(|id| run.output(run.state.instance(id).output?.seq))
+        .find_map(|output| TestCase::of_output(&output))
         .unwrap_or_default()
 }
 
