@@ -63,17 +63,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
         match overview {
             Ok(overview) => {
                 // To the second is enough for people.
-<<<<<<< HEAD
                 let started: String = overview.started.chars().take(19).chain(['Z']).collect();
-=======
-                let started: String = overview
-                    .started
-                    .clone()
-                    .chars()
-                    .take(19)
-                    .chain(['Z'])
-                    .collect();
->>>>>>> tests
                 let waiting = if overview.waiting.is_empty() {
                     String::new()
                 } else {
