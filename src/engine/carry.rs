@@ -40,7 +40,11 @@ impl Driver {
                 }
                 Err(error) => self.node_failed(id, &Failure::new(error.to_string()), observer)?,
             },
-            Action::Ask(id) => self.ask(id, observer)?,
+            Action::Ask(id) => {
+                // What a gate is about is on disk before anybody is asked about it.
+                self.journal.sync().await?;
+                self.ask(id, observer)?;
+            }
             Action::Expire(id) => self.expire(id, observer)?,
             Action::Expand(id) => self.expand(id, observer)?,
             Action::Enter(id) => self.enter(id, observer)?,
