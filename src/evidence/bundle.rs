@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{Error, lock};
+use super::{Error, TestCase, lock};
 use crate::run::{Decision, Payload, StagedFile};
 use crate::store::{Blobs, Layout, Record, RunDir, read, replace};
 use crate::value::{Digest, Object};
@@ -162,7 +162,7 @@ struct Story {
     published: Vec<StagedFile>,
     not_reviewed: Vec<String>,
     evidence: Vec<StagedFile>,
-    tests: Vec<(String, String, String)>,
+    tests: Vec<TestCase>,
 }
 
 impl Story {
@@ -263,31 +263,11 @@ impl Story {
         self.ended_at = ts;
     }
 
-    /// Test cases, wherever an output lists them with `id` and `status`.
+    /// The last list of tests counts.
     fn note_tests(&mut self, output: &serde_json::value::RawValue) {
-        let Ok(Value::Object(output)) = serde_json::from_str::<Value>(output.get()) else {
-            return;
-        };
-        for value in output.values() {
-            let Some(cases) = value.get("test_cases").and_then(Value::as_array) else {
-                continue;
-            };
-            self.tests = cases
-                .iter()
-                .filter_map(|case| {
-                    let text = |key: &str| {
-                        case.get(key)
-                            .and_then(Value::as_str)
-                            .unwrap_or_default()
-                            .to_owned()
-                    };
-                    Some((
-                        case.get("id")?.as_str()?.to_owned(),
-                        text("status"),
-                        one_line(&text("reason")),
-                    ))
-                })
-                .collect();
+        let output = serde_json::from_str(output.get()).unwrap_or_default();
+        if let Some(cases) = TestCase::of_output(&output) {
+            self.tests = cases;
         }
     }
 
@@ -320,25 +300,16 @@ impl Story {
         for (node, status, note) in &self.nodes {
             _ = writeln!(text, "| {node} | {status} | {} |", markdown(note));
         }
-        let not_run: Vec<_> = self
-            .tests
-            .iter()
-            .filter(|(_, status, _)| status == "not-run")
-            .collect();
         if !self.tests.is_empty() {
-            let passed = self
-                .tests
-                .iter()
-                .filter(|(_, status, _)| status == "passed")
-                .count();
+            let passed = self.tests.iter().filter(|case| case.passed()).count();
             _ = writeln!(
                 text,
-                "\n## Tests\n\n{} of {} passed.\n",
-                passed,
+                "\n## Tests\n\n{passed} of {} passed.\n",
                 self.tests.len()
             );
-            for (id, _, reason) in not_run {
-                _ = writeln!(text, "- `{id}` was **not run**: {}", markdown(reason));
+            for case in self.tests.iter().filter(|case| !case.passed()) {
+                let (id, status) = (markdown(&case.id), markdown(&case.status));
+                _ = writeln!(text, "- {id}: **{status}**: {}", markdown(&case.reason));
             }
         }
         _ = writeln!(

@@ -5,9 +5,11 @@
 
 mod bundle;
 mod node_log;
+mod test_case;
 
 pub use bundle::{Sealed, seal};
 pub use node_log::project;
+pub use test_case::TestCase;
 
 use crate::store::Layout;
 

@@ -172,7 +172,7 @@ impl Template {
             })
     }
 
-    /// Evaluates a condition made by [`Template::condition`].
+    /// Evaluates a condition made by `Template::condition`.
     ///
     /// # Errors
     /// When a name or field is missing, or an operator does not fit.

@@ -184,7 +184,8 @@ impl Plan {
                 _ = writeln!(text, "  {} <- {what}: {why}", wire.port);
             }
             let others: Vec<String> = edges_into(scope, at)
-                .filter(|(_, why)| !matches!(why, Why::Data(_)))
+                // What comes by a wire stands above; what a command reads has none.
+                .filter(|(_, why)| !matches!(why, Why::Data(port) if node.inputs.iter().any(|wire| wire.port == *port)))
                 .map(|(from, why)| format!("{} ({why})", scope.node(from).name))
                 .collect();
             if !others.is_empty() {

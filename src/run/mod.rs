@@ -10,6 +10,8 @@ mod event;
 mod instance;
 mod next;
 mod ready;
+mod resume;
+mod settle;
 mod state;
 
 #[cfg(test)]

@@ -501,14 +501,14 @@ fn show_and_runs_and_logs() {
     assert_snapshot!(test.run(["runs"]), @r#"
     exit 0
     --- stdout
-    RUN  STATUS       STARTED                   FLOW
+    RUN  STATUS       STARTED               FLOW
     s    rejected     <time>  gated
     r    paused       <time>  gated (waits: Ok)
     "#);
     assert_snapshot!(test.run(["runs", "--waiting"]), @r#"
     exit 0
     --- stdout
-    RUN  STATUS       STARTED                   FLOW
+    RUN  STATUS       STARTED               FLOW
     r    paused       <time>  gated (waits: Ok)
     "#);
     let lines: Vec<Value> = test

@@ -277,7 +277,7 @@ impl Running {
             _ = sender.send(child.wait_with_output());
         });
         if let Ok(output) = receiver.recv_timeout(PATIENCE) {
-            ran(output.unwrap())
+            ran(&output.unwrap())
         } else {
             if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
                 _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

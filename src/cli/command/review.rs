@@ -9,6 +9,7 @@ use crate::cli::args::Review as ReviewArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::engine::{Change, Engine, OpenRun, Review, ReviewedFile};
+use crate::evidence::TestCase;
 
 pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
@@ -74,52 +75,24 @@ fn head(run: &OpenRun) -> String {
             );
         }
     }
-    for (id, status, reason) in tests(run) {
-        if status != "passed" {
-            let reason = if reason.is_empty() {
-                String::new()
-            } else {
-                format!(": {reason}")
-            };
-            _ = writeln!(text, "test {id} {status}{reason}");
-        }
+    for case in tests(run).iter().filter(|case| !case.passed()) {
+        let reason = if case.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", case.reason)
+        };
+        _ = writeln!(text, "test {} {}{reason}", case.id, case.status);
     }
     text.push('\n');
     text
 }
 
-/// Test cases, wherever an output lists them with `id` and `status`; the last list counts.
-fn tests(run: &OpenRun) -> Vec<(String, String, String)> {
-    let mut found = Vec::new();
-    for id in run.state.walk(&run.compiled.plan) {
-        let Some(output) = run
-            .state
-            .instance(id)
-            .output
-            .and_then(|output| run.output(output.seq))
-        else {
-            continue;
-        };
-        for value in output
-            .as_object()
-            .into_iter()
-            .flat_map(|object| object.values())
-        {
-            if let Some(cases) = value.get("test_cases").and_then(|cases| cases.as_array()) {
-                let text = |case: &serde_json::Value, key: &str| {
-                    case.get(key)
-                        .and_then(|text| text.as_str())
-                        .unwrap_or_default()
-                        .to_owned()
-                };
-                found = cases
-                    .iter()
-                    .map(|case| (text(case, "id"), text(case, "status"), text(case, "reason")))
-                    .collect();
-            }
-        }
-    }
-    found
+/// The last list of tests counts.
+fn tests(run: &OpenRun) -> Vec<TestCase> {
+    let walk = run.state.walk(&run.compiled.plan).into_iter().rev();
+    walk.filter_map(|id| run.output(run.state.instance(id).output?.seq))
+        .find_map(|output| TestCase::of_output(&output))
+        .unwrap_or_default()
 }
 
 fn diff(file: &ReviewedFile) -> String {

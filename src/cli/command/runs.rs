@@ -56,20 +56,14 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
         .unwrap_or(3)
         .max(3);
     let mut text = format!(
-        "{:<width$}  {:<11}  {:<24}  {}\n",
+        "{:<width$}  {:<11}  {:<20}  {}\n",
         "RUN", "STATUS", "STARTED", "FLOW"
     );
     for (dir, overview) in &shown {
         match overview {
             Ok(overview) => {
                 // To the second is enough for people.
-                let started: String = overview
-                    .started
-                    .clone()
-                    .chars()
-                    .take(19)
-                    .chain(['Z'])
-                    .collect();
+                let started: String = overview.started.chars().take(19).chain(['Z']).collect();
                 let waiting = if overview.waiting.is_empty() {
                     String::new()
                 } else {
