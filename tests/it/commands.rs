@@ -658,7 +658,7 @@ fn graphs_in_three_forms() {
       after Count (gate), Show (gate)
       waits for approval
     Say (process, line 6)
-      after Count (condition), Ok (gate)
+      after Count (condition), Show (command), Ok (gate)
     "#);
     assert_snapshot!(test.run(["graph", "flow.yaml", "--format", "mermaid"]), @r#"
     exit 0

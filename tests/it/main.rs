@@ -11,11 +11,6 @@
     let_underscore_drop,
     reason = "a test that stops where it stands says enough, and texts are short"
 )]
-#![expect(
-    clippy::format_push_string,
-    clippy::format_collect,
-    reason = "YAML of tests is put together where it is read"
-)]
 
 mod accept_changes;
 mod architecture;
