@@ -1,0 +1,167 @@
+//! Where a driver stops: pausing, publishing, and closing the evidence.
+
+use super::driver::Driver;
+use super::error::Error;
+use super::observer::Observer;
+use super::publish::{self, manifest};
+use crate::expr::{EvalError, Secrets};
+use crate::run::{PublishStarted, RunFailed, RunPaused, RunSealed, RunSucceeded, StagedFile};
+use crate::value::Object;
+
+impl Driver {
+    pub(super) async fn pause(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let waiting = self
+            .state
+            .waiting()
+            .map(|id| self.state.instance(id).path.clone())
+            .collect();
+        self.emit(RunPaused { waiting }, true, observer)?;
+        self.journal.sync().await?;
+        self.project()
+    }
+
+    /// Writes what is new in the journal to the node logs.
+    pub(super) fn project(&self) -> Result<(), Error> {
+        let records = crate::store::read(&self.dir.journal())?.records;
+        crate::evidence::project(
+            &self.engine.layout,
+            &self.dir.id,
+            &records,
+            &|path| self.is_evidence(path),
+            &self.blobs,
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn is_evidence(&self, path: &crate::id::NodePath) -> bool {
+        self.state
+            .find(path)
+            .is_some_and(|id| self.state.node(&self.plan, id).evidence)
+    }
+
+    pub(super) async fn publish(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let scope = self.scope(None, None, Secrets::Name);
+        let outputs: Result<Object, EvalError> = self
+            .plan
+            .root()
+            .outputs
+            .iter()
+            .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+            .collect();
+        drop(scope);
+        let failed = |message: String, help: Option<String>| RunFailed {
+            node: None,
+            message,
+            help,
+        };
+        let outputs = match outputs {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                self.emit(
+                    failed(format!("the flow's outputs have no value: {error}"), None),
+                    true,
+                    observer,
+                )?;
+                return Ok(());
+            }
+        };
+        let all = self.state.walk(&self.plan);
+        let (files, not_reviewed) = match manifest(&self.plan, &self.state, all.iter().copied()) {
+            Ok(found) => self.reviewed(found.into_values().map(|(file, _)| file).collect()),
+            Err(conflict) => {
+                self.emit(
+                    failed(conflict.message, Some(conflict.help)),
+                    true,
+                    observer,
+                )?;
+                return Ok(());
+            }
+        };
+        let workspace = self.engine.layout.workspace().to_owned();
+        self.journal.sync().await?;
+        let mut result = publish::check(&workspace, &files, &self.blobs);
+        if result.is_ok() && !files.is_empty() {
+            self.emit(
+                PublishStarted {
+                    files: files.clone(),
+                    not_reviewed,
+                },
+                true,
+                observer,
+            )?;
+            self.journal.sync().await?;
+            result = publish::write(&workspace, &files, &self.blobs);
+        }
+        match result {
+            Ok(()) => self.emit(RunSucceeded { outputs }, true, observer)?,
+            Err(conflict) => self.emit(
+                failed(conflict.message, Some(conflict.help)),
+                true,
+                observer,
+            )?,
+        };
+        self.journal.sync().await?;
+        Ok(())
+    }
+
+    /// Gives every file the base that an approver saw, and names those that none saw.
+    pub(super) fn reviewed(&self, files: Vec<StagedFile>) -> (Vec<StagedFile>, Vec<String>) {
+        let mut not_reviewed = Vec::new();
+        let approved: Vec<_> = self
+            .state
+            .walk(&self.plan)
+            .into_iter()
+            .map(|id| self.state.instance(id))
+            .filter(|instance| instance.approved())
+            .collect();
+        let files = files
+            .into_iter()
+            .map(|file| {
+                let mut seen = approved.iter().filter_map(|instance| {
+                    let request = instance.request.as_ref()?;
+                    request
+                        .files
+                        .iter()
+                        .find(|shown| shown.path == file.path && shown.sha256 == file.sha256)
+                });
+                if let Some(shown) = seen.next_back() {
+                    StagedFile {
+                        base: shown.base,
+                        ..file
+                    }
+                } else {
+                    not_reviewed.push(file.path.clone());
+                    file
+                }
+            })
+            .collect();
+        (files, not_reviewed)
+    }
+
+    pub(super) async fn seal(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        self.journal.sync().await?;
+        self.project()?;
+        let subject = self.state.subject().map_or_else(
+            || crate::slug::Slug::of(&self.started.flow).to_string(),
+            str::to_owned,
+        );
+        let graph = self.plan.show(crate::plan::Format::Mermaid);
+        let sealed = crate::evidence::seal(
+            &self.engine.layout,
+            &self.dir,
+            &subject,
+            &graph,
+            &self.blobs,
+        )?;
+        self.emit(
+            RunSealed {
+                bundle: sealed.path,
+                manifest: sealed.manifest,
+            },
+            true,
+            observer,
+        )?;
+        self.journal.sync().await?;
+        Ok(())
+    }
+}

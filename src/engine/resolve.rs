@@ -1,0 +1,300 @@
+//! What a node needs before it can start: its scope, inputs, fingerprint, files and work.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::attempt::Work;
+use super::driver::Driver;
+use super::host::NodeHost;
+use super::publish::{base_digest, manifest};
+use super::scope::{At, RunScope};
+use crate::expr::{Binding, EvalError, Secrets, Use};
+use crate::plan::{PlanNode, Step};
+use crate::port::{Effect, Failure};
+use crate::run::{InstanceId, StagedFile};
+use crate::tool::{LogFile, ProcessSpec};
+use crate::value::{Digest, Object, Value, to_text};
+
+impl Driver {
+    pub(super) fn scope(
+        &self,
+        at: Option<At>,
+        approval: Option<Value>,
+        secrets: Secrets,
+    ) -> RunScope<'_> {
+        RunScope {
+            plan: &self.plan,
+            state: &self.state,
+            journal: &self.journal,
+            values: &self.values,
+            inputs: &self.started.inputs,
+            env: &self.started.env,
+            run: self.dir.id.as_str(),
+            variable: self.engine.variable,
+            at,
+            approval,
+            secrets,
+        }
+    }
+
+    pub(super) fn condition(&self, id: InstanceId) -> Result<bool, EvalError> {
+        let node = self.state.node(&self.plan, id);
+        let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+        if let Some(when) = &node.when {
+            return when.holds(&scope);
+        }
+        match &node.activate {
+            Some(activate) => Ok(activate.when.eval(&scope)? == activate.is),
+            None => Ok(true),
+        }
+    }
+
+    /// The decision at a node's own gate, as tools and expressions see it.
+    pub(super) fn approval(&self, id: InstanceId) -> Option<Value> {
+        let holder = self.state.foreach_of(id).unwrap_or(id);
+        let request = self.state.instance(holder).request.as_ref()?;
+        let decision = request.decision.as_ref()?;
+        Some(json!({
+            "decision": decision.decision,
+            "by": decision.by,
+            "at": decision.at.to_string(),
+            "comment": decision.comment,
+            "identity": decision.identity,
+            "digest": decision.digest.to_string(),
+            "round": self.state.round(),
+            "gate": decision.node.as_str(),
+        }))
+    }
+
+    /// Resolves a node's inputs. Required ports that are null because their node has no output
+    /// were dealt with before; optional ones are left out.
+    pub(super) fn inputs(
+        &self,
+        id: InstanceId,
+        secrets: Secrets,
+        skip_approval: bool,
+    ) -> Result<Object, Failure> {
+        let node = self.state.node(&self.plan, id);
+        let scope = self.scope(Some(At::Node(id)), self.approval(id), secrets);
+        let all_items = node.foreach.is_some() && self.state.instance(id).item.is_none();
+        let mut inputs = Object::new();
+        for wire in &node.inputs {
+            // A `foreach` itself has no item: such inputs are its items' own.
+            if all_items && wire.binding.uses().iter().any(Use::is_item) {
+                continue;
+            }
+            if skip_approval && wire.binding.uses().iter().any(Use::is_approval) {
+                continue;
+            }
+            let value = wire
+                .binding
+                .eval(&scope)
+                .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
+            // A closed tool's optional input that comes from a node without output is left out.
+            let from_nothing = value.is_null()
+                && !wire.required
+                && wire.binding.uses().iter().any(|used| used.node().is_some());
+            if from_nothing && !is_open(node) {
+                continue;
+            }
+            if let Some(violation) = wire.schema.check(&value).into_iter().next() {
+                return Err(Failure::new(format!(
+                    "its input `{}` does not fit: {violation}",
+                    wire.port
+                ))
+                .help("`flowctl show RUN NODE` shows what the node before gave"));
+            }
+            inputs.insert(wire.port.clone(), value);
+        }
+        Ok(inputs)
+    }
+
+    /// What an output is a function of: tool, content and inputs, with secrets by name.
+    pub(super) fn fingerprint(&self, id: InstanceId) -> Result<Digest, Failure> {
+        let node = self.state.node(&self.plan, id);
+        let inputs = self.inputs(id, Secrets::Name, false)?;
+        // A `foreach` itself is also a function of what its items are functions of.
+        let items: Vec<_> = self
+            .state
+            .items(id)
+            .map(|item| self.state.instance(item).fingerprint)
+            .collect();
+        Ok(Digest::of_json(&json!({
+            "tool": node.kind(),
+            "content": node.digest().to_string(),
+            "inputs": inputs,
+            "items": items,
+            "approval": self.approval(id),
+        })))
+    }
+
+    /// The files of the nodes before one, with what is in the workspace in their place now.
+    pub(super) fn staged_before(&self, id: InstanceId) -> Result<Vec<StagedFile>, Failure> {
+        let before = self.state.ancestors(&self.plan, id);
+        let found = manifest(&self.plan, &self.state, before.into_iter())
+            .map_err(|conflict| Failure::new(conflict.message).help(conflict.help))?;
+        found
+            .into_iter()
+            .map(|(path, (file, _))| {
+                let base = base_digest(self.engine.layout.workspace(), &path)
+                    .map_err(|reason| Failure::new(format!("`{path}` cannot be read: {reason}")))?;
+                Ok(StagedFile { base, ..file })
+            })
+            .collect()
+    }
+
+    pub(super) fn work(&self, id: InstanceId, key: String) -> Result<Work, Failure> {
+        let node = self.state.node(&self.plan, id);
+        let inputs = self.inputs(id, Secrets::Reveal, false)?;
+        let path = self.state.instance(id).path.clone();
+        let log = Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
+        match &node.step {
+            Step::Tool(tool) => {
+                let staged = if tool.effect == Effect::Effectful {
+                    self.staged_before(id)?
+                } else {
+                    Vec::new()
+                };
+                let host = self.host(staged, log);
+                Ok(Work::Tool {
+                    tool: tool.clone(),
+                    inputs,
+                    approval: self.approval(id),
+                    key,
+                    host: Box::new(host),
+                    schemas: self.compiled.output_schemas(),
+                })
+            }
+            Step::Process(process) => {
+                let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);
+                let text = |binding: &Binding, what: &str| {
+                    binding
+                        .eval(&scope)
+                        .map(|value| to_text(&value))
+                        .map_err(|error| Failure::new(format!("its {what}: {error}")))
+                };
+                let argv: Vec<String> = process
+                    .command
+                    .iter()
+                    .map(|word| text(word, "command"))
+                    .collect::<Result<_, _>>()?;
+                if argv.iter().any(|word| word.contains('\0')) {
+                    return Err(Failure::new("its command holds a NUL byte"));
+                }
+                let workspace = self.engine.layout.workspace();
+                let cwd = match &process.cwd {
+                    Some(cwd) => {
+                        let cwd = text(cwd, "`cwd`")?;
+                        if std::path::Path::new(&cwd).components().any(|part| {
+                            !matches!(
+                                part,
+                                std::path::Component::Normal(_) | std::path::Component::CurDir
+                            )
+                        }) {
+                            return Err(Failure::new(format!(
+                                "its `cwd`, `{cwd}`, leads out of the workspace"
+                            )));
+                        }
+                        workspace.join(cwd)
+                    }
+                    None => workspace.to_owned(),
+                };
+                let mut env = vec![
+                    ("FLOWCTL_RUN_ID".to_owned(), self.dir.id.to_string()),
+                    ("FLOWCTL_NODE".to_owned(), path.to_string()),
+                    ("FLOWCTL_IDEMPOTENCY_KEY".to_owned(), key),
+                ];
+                for (name, value) in &process.env {
+                    env.push((name.clone(), text(value, "`env`")?));
+                }
+                let stdin =
+                    serde_json::to_vec(&inputs).map_err(|error| Failure::new(error.to_string()))?;
+                let spec = ProcessSpec {
+                    argv,
+                    cwd,
+                    env,
+                    stdin,
+                    timeout: node.timeout,
+                    log,
+                };
+                // Asking for what is before every node of a long chain would take the square of it.
+                let staged = if self.state.has_files() {
+                    self.staged_before(id)?
+                } else {
+                    Vec::new()
+                };
+                let log = spec.log.clone();
+                Ok(Work::Process {
+                    host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log))),
+                    spec: Box::new(spec),
+                    output: process.output,
+                })
+            }
+            Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
+        }
+    }
+
+    pub(super) fn host(&self, staged: Vec<StagedFile>, log: Option<LogFile>) -> NodeHost {
+        NodeHost::new(
+            Arc::clone(&self.compiled.registry),
+            Arc::clone(&self.blobs),
+            staged,
+            self.dir.path.join("scratch"),
+            self.engine.clock,
+            self.engine.variable,
+            tokio::runtime::Handle::current(),
+            self.cancel.1.clone(),
+            log,
+        )
+    }
+
+    pub(super) fn composed(&self, id: InstanceId) -> Result<Value, EvalError> {
+        let node = self.state.node(&self.plan, id);
+        let instance = self.state.instance(id);
+        if node.foreach.is_some() && instance.item.is_none() {
+            let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+            let items = self
+                .state
+                .items(id)
+                .map(|item| match self.state.instance(item).output {
+                    Some(output) => scope.value(output.seq),
+                    None => Ok(Value::Null),
+                });
+            return items.collect::<Result<Vec<_>, _>>().map(Value::Array);
+        }
+        match &node.step {
+            Step::Flow(sub) => {
+                let scope = self.scope(Some(At::Inside(id)), None, Secrets::Name);
+                let outputs: Result<Object, EvalError> = self
+                    .plan
+                    .scope(*sub)
+                    .outputs
+                    .iter()
+                    .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+                    .collect();
+                outputs.map(Value::Object)
+            }
+            _ => Ok(self.approval(id).unwrap_or(Value::Null)),
+        }
+    }
+}
+
+fn is_open(node: &PlanNode) -> bool {
+    match &node.step {
+        Step::Tool(tool) => tool.signature.open,
+        Step::Process(_) | Step::Gate => true,
+        Step::Flow(_) => false,
+    }
+}
+
+/// A node path as a file name.
+fn file_name(path: &str) -> String {
+    path.replace('/', ".")
+}
+
+/// Where what a node prints is kept.
+#[must_use]
+pub fn log_file(run: &crate::store::RunDir, node: &str) -> std::path::PathBuf {
+    run.logs().join(format!("{}.log", file_name(node)))
+}
