@@ -123,11 +123,20 @@ impl InputDecl {
         let compiled = match Schema::compile(&schema) {
             Ok(compiled) => Arc::new(compiled),
             Err(message) => {
+                // The keyword that is wrong by itself, if there is one, is the place to look at.
+                let alone = |(name, value): (&String, &Value)| {
+                    Schema::compile(&json!({ name: value }))
+                        .is_err()
+                        .then(|| entry.value.descend([name.as_str()]).span)
+                };
+                let wrong = schema
+                    .as_object()
+                    .and_then(|all| all.iter().find_map(alone));
                 let diagnostic = Diagnostic::error(
                     Code::BadSchema,
                     format!("{what} has no valid schema"),
                     source,
-                    entry.value.span,
+                    wrong.unwrap_or(entry.value.span),
                 );
                 problems.push(diagnostic.label(message));
                 return None;
@@ -196,6 +205,22 @@ impl InputDecl {
         }
     }
 
+    fn expected_string(&self) -> String {
+        let count = |keyword: &str| self.schema[keyword].as_u64();
+        let mut text = match (count("minLength"), count("maxLength")) {
+            (Some(least), Some(most)) => format!("a string of {least} to {most} characters"),
+            (Some(least), None) => format!("a string of at least {least} characters"),
+            (None, Some(most)) => format!("a string of at most {most} characters"),
+            (None, None) => "a string".to_owned(),
+        };
+        if let Some(pattern) = self.schema["pattern"].as_str() {
+            text.push_str(" that matches `");
+            text.push_str(pattern);
+            text.push('`');
+        }
+        text
+    }
+
     /// What the declaration says, for help lines: `one of azure, aws`, `a string`.
     #[must_use]
     pub fn expects(&self) -> String {
@@ -215,7 +240,7 @@ impl InputDecl {
             return format!("a list of {values}");
         }
         match self.input_type {
-            InputType::String => "a string".to_owned(),
+            InputType::String => self.expected_string(),
             InputType::Integer => "a whole number".to_owned(),
             InputType::Number => "a number".to_owned(),
             InputType::Boolean => "true or false".to_owned(),

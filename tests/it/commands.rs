@@ -934,15 +934,15 @@ fn logging_is_for_stderr_and_off_by_default() {
             .stderr
             .contains("DEBUG")
     );
-    let coloured = Test::new()
-        .file("flow.yaml", "nodes: 1\n")
-        .env("CLICOLOR_FORCE", "1")
-        .env("NO_COLOR", "1");
-    assert!(
-        !coloured
+    let forced = |test: Test| {
+        test.env("CLICOLOR_FORCE", "1")
+            .file("flow.yaml", "nodes: 1\n")
             .output(["validate", "flow.yaml"])
             .stderr
-            .contains('\u{1b}'),
+    };
+    assert!(forced(Test::new()).contains('\u{1b}'));
+    assert!(
+        !forced(Test::new().env("NO_COLOR", "1")).contains('\u{1b}'),
         "NO_COLOR is respected"
     );
 }

@@ -563,10 +563,10 @@ fn bad_schema() {
     exit 3
     --- stderr
     error[flow::bad-schema]: the input `code` has no valid schema
-     --> flow.yaml:2:9
+     --> flow.yaml:2:34
       |
     2 |   code: { type: string, pattern: '[a-' }
-      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ "[a-" is not a "regex"
+      |                                  ^^^^^ "[a-" is not a "regex"
     "#);
 }
 
@@ -1173,7 +1173,7 @@ fn missing_input() {
     2 |   product_name: { type: string, description: What the product is called., minLength: 3 }
       |   ^^^^^^^^^^^^ What the product is called
       |
-      = help: give it with `-i product_name=…` (a string)
+      = help: give it with `-i product_name=…` (a string of at least 3 characters)
     "#);
 }
 
@@ -1189,7 +1189,7 @@ fn bad_input() {
     2 |   product_name: { type: string, description: What the product is called., minLength: 3 }
       |   ^^^^^^^^^^^^ "ab" is shorter than 3 characters
       |
-      = help: give a string
+      = help: give a string of at least 3 characters
 
     error[input::bad-value]: `target_clouds` cannot be `["azure","ibm"]`
      --> flow.yaml:3:3

@@ -18,6 +18,7 @@ mod commands;
 mod crash;
 mod diagnostics;
 mod examples;
+mod flagship;
 mod gates;
 mod harness;
 mod nodes;
