@@ -99,6 +99,11 @@ impl From<engine::Error> for Failure {
             engine::Error::Invalid(problems) => Self::Diagnostics(problems),
             engine::Error::Store(error) => error.into(),
             engine::Error::Refused(message) => Self::new(Exit::REFUSED, message),
+            engine::Error::Evidence(error @ crate::evidence::Error::Damaged { .. }) => {
+                Self::new(Exit::UNEXPECTED, error.to_string()).help(
+                    "keep the file for whoever has to explain it, move it aside, and resume the run: its records are written again from the journal",
+                )
+            }
             other => Self::new(Exit::UNEXPECTED, other.to_string()),
         }
     }

@@ -111,6 +111,21 @@ impl Driver {
         };
         let node = self.state.node(&self.plan, id);
         let gate = node.gate.clone().unwrap_or_default();
+        let mut inputs = inputs;
+        // A yes to a `foreach` is a yes to these items; they are frozen right after it, from the
+        // same outputs.
+        if let Some(foreach) = &node.foreach {
+            let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+            match foreach.eval(&scope) {
+                Ok(items) => {
+                    inputs.insert("foreach".to_owned(), items);
+                }
+                Err(error) => {
+                    let failure = Failure::new(error.to_string());
+                    return self.node_failed(id, &failure, observer);
+                }
+            }
+        }
         let deadline = gate
             .timeout
             .and_then(|timeout| self.engine.now().checked_add(timeout).ok());

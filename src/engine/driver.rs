@@ -284,12 +284,18 @@ fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
         .keys()
         .filter(|name| !scope.inputs.contains_key(*name))
     {
+        // The declarations are where the user looks next.
+        let place = scope
+            .inputs
+            .values()
+            .next()
+            .map_or_else(crate::diagnostic::Span::default, |input| input.key_span);
         let names = || scope.inputs.keys().map(String::as_str);
         let mut diagnostic = Diagnostic::error(
             Code::UndeclaredInput,
             format!("the flow has no input `{name}`"),
             &scope.source,
-            crate::diagnostic::Span::default(),
+            place,
         )
         .did_you_mean(name, names());
         if diagnostic.help.is_empty() {

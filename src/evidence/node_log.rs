@@ -160,14 +160,22 @@ fn append(path: &Path, run: &RunId, lines: Vec<Object>) -> Result<(), Error> {
             line: number + 1,
             message: message.to_owned(),
         };
-        let record: Value = serde_json::from_slice(line).map_err(|_| damaged("it is not JSON"))?;
+        let mut record: Value =
+            serde_json::from_slice(line).map_err(|_| damaged("it is not JSON"))?;
         let hash = record["hash"]
             .as_str()
-            .ok_or_else(|| damaged("it has no hash"))?;
+            .ok_or_else(|| damaged("it has no hash"))?
+            .to_owned();
         if record["prev_hash"].as_str() != Some(&previous) {
             return Err(damaged("it does not follow the line before"));
         }
-        hash.clone_into(&mut previous);
+        if let Value::Object(record) = &mut record {
+            record.shift_remove("hash");
+        }
+        if Digest::of_json(&record).hex() != hash {
+            return Err(damaged("its hash does not match it: somebody changed it"));
+        }
+        previous = hash;
         if record["run"].as_str() == Some(run.as_str())
             && let Some(seq) = record["seq"].as_u64()
         {
@@ -240,6 +248,18 @@ mod tests {
         append(&path, &RunId::from("other"), vec![line(1)])
             .expect("another run's records are others");
         assert!(fs::read(&path).expect("it is there").len() > first.len());
+    }
+
+    #[test]
+    fn nothing_is_appended_to_a_changed_log() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("runs/QA.jsonl");
+        let run = RunId::from("r");
+        append(&path, &run, vec![line(1), line(2)]).expect("it is written");
+        let text = fs::read_to_string(&path).expect("it is there");
+        fs::write(&path, text.replacen("é", "e", 1)).expect("it is changed");
+        let error = append(&path, &run, vec![line(3)]).expect_err("it is refused");
+        assert!(matches!(error, Error::Damaged { line: 1, .. }), "{error}");
     }
 
     #[test]

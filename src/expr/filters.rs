@@ -36,6 +36,12 @@ pub(crate) fn register(tera: &mut Tera) {
 }
 
 fn plain(value: &Value) -> TeraResult<Json> {
+    // Tera hands a misspelt field on to the filter; quoting it would hide the mistake.
+    if value.is_undefined() {
+        return Err(tera::Error::message(
+            "this has no value: a name or field before the filter is not defined",
+        ));
+    }
     serde_json::to_value(value).map_err(tera::Error::message)
 }
 
@@ -189,6 +195,19 @@ mod tests {
         context.insert("v", &value);
         tera.add_raw_template("t", template).unwrap();
         tera.render("t", &context).unwrap()
+    }
+
+    #[test]
+    fn misspelt_fields_are_no_empty_values() {
+        for filter in ["json", "yaml", "hcl", "slug", "comment"] {
+            let mut tera = Tera::default();
+            register(&mut tera);
+            let mut context = tera::Context::new();
+            context.insert("v", &json!({ "name": "x" }));
+            tera.add_raw_template("t", &format!("{{{{ v.nam | {filter} }}}}"))
+                .unwrap();
+            assert!(tera.render("t", &context).is_err(), "{filter}");
+        }
     }
 
     #[test]

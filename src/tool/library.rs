@@ -187,7 +187,11 @@ fn collect(
         };
         let kind = entry.file_type()?;
         // Editors' and tools' leavings are no content; links could lead anywhere.
-        if name.starts_with('.') && name != ".gitignore" && name != ".terraform-docs.yml"
+        let leaving = ["~", ".bak", ".orig", ".rej", ".swp"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        if leaving
+            || name.starts_with('.') && name != ".gitignore" && name != ".terraform-docs.yml"
             || kind.is_symlink()
         {
             continue;
