@@ -15,7 +15,7 @@ use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
 use crate::run::{InstanceId, StagedFile};
 use crate::store::Blobs;
-use crate::tool::{Cancel, Finished, ProcessSpec, run_process};
+use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, run_process};
 use crate::value::{Digest, Object, Value};
 
 /// What an attempt came to.
@@ -56,10 +56,15 @@ pub(super) enum Work {
 }
 
 /// Runs an attempt to its end.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller, which names every part"
+)]
 pub(super) async fn run(
     id: InstanceId,
     attempt: u32,
     work: Work,
+    redactor: Redactor,
     timeout: Option<Duration>,
     blobs: Arc<Blobs>,
     workspace: PathBuf,
@@ -78,6 +83,7 @@ pub(super) async fn run(
             schemas,
         } => {
             let stop = cancel.clone();
+            let hidden = redactor.clone();
             let task = tokio::task::spawn_blocking(move || {
                 let call = Call {
                     inputs: &inputs,
@@ -85,6 +91,7 @@ pub(super) async fn run(
                     idempotency_key: &key,
                 };
                 let outcome = host.registry.call(&tool.name, &call, host.as_ref())?;
+                let outcome = without_secrets(outcome, &hidden);
                 if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
                     return Err(Failure::new(format!(
                         "`{port}` of its output breaks its contract: {violation}"
@@ -116,6 +123,7 @@ pub(super) async fn run(
             (result, stopped)
         }
     };
+    let result = result.map_err(|failure| redacted(failure, &redactor));
     Report {
         id,
         attempt,
@@ -157,6 +165,29 @@ async fn run_command(
         }
         Err(error) => (Err(cannot_start(&spec, &error)), false),
     }
+}
+
+/// A failure that names no secret.
+pub(super) fn redacted(failure: Failure, redactor: &Redactor) -> Failure {
+    Failure {
+        message: redactor.text(&failure.message),
+        help: failure.help.map(|help| redactor.text(&help)),
+        ..failure
+    }
+}
+
+/// An outcome that holds no secret, in its files neither: all of it is written down.
+fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Outcome {
+    if redactor.is_empty() {
+        return outcome;
+    }
+    outcome.output = redactor.value(outcome.output);
+    for file in outcome.files.iter_mut().chain(&mut outcome.evidence) {
+        if let Ok(text) = std::str::from_utf8(&file.content) {
+            file.content = redactor.text(text).into_bytes();
+        }
+    }
+    outcome
 }
 
 fn timed_out(limit: Duration) -> Failure {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{Report, run};
+use super::attempt::{self, Report, run};
 use super::driver::Driver;
 use super::error::Error;
 use super::observer::Observer;
@@ -264,9 +264,12 @@ impl Driver {
             false,
             observer,
         )?;
-        let work = match self.work(id, key) {
+        let redactor = self.redactor(id);
+        let work = match self.work(id, key, &redactor) {
             Ok(work) => work,
-            Err(failure) => return self.node_failed(id, &failure, observer),
+            Err(failure) => {
+                return self.node_failed(id, &attempt::redacted(failure, &redactor), observer);
+            }
         };
         let timeout = self.state.node(&self.plan, id).timeout;
         self.in_flight.insert(id);
@@ -274,6 +277,7 @@ impl Driver {
             id,
             attempt,
             work,
+            redactor,
             timeout,
             Arc::clone(&self.blobs),
             self.engine.layout.workspace().to_owned(),

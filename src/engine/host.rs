@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::port::{Command, Completed, Failure, Host, Outcome};
 use crate::run::StagedFile;
 use crate::store::Blobs;
-use crate::tool::{Cancel, LogFile, ProcessSpec, Registry, run_process};
+use crate::tool::{Cancel, LogFile, ProcessSpec, Redactor, Registry, run_process};
 use crate::value::Object;
 
 /// The host of one attempt.
@@ -26,6 +26,7 @@ pub(super) struct NodeHost {
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) cancel: Cancel,
     pub(super) log: Option<LogFile>,
+    pub(super) redactor: Redactor,
     folders: Mutex<Folders>,
 }
 
@@ -50,6 +51,7 @@ impl NodeHost {
         runtime: tokio::runtime::Handle,
         cancel: Cancel,
         log: Option<LogFile>,
+        redactor: Redactor,
     ) -> Self {
         Self {
             registry,
@@ -61,6 +63,7 @@ impl NodeHost {
             runtime,
             cancel,
             log,
+            redactor,
             folders: Mutex::default(),
         }
     }
@@ -143,6 +146,7 @@ impl Host for NodeHost {
             stdin: Vec::new(),
             timeout: Some(command.timeout.max(Duration::from_millis(1))),
             log: self.log.clone(),
+            redactor: self.redactor.clone(),
         };
         let program = command.argv.first().cloned().unwrap_or_default();
         let finished = self

@@ -8,12 +8,12 @@ use super::attempt::Work;
 use super::driver::Driver;
 use super::host::NodeHost;
 use super::publish::{base_digest, manifest};
-use super::scope::{At, RunScope};
-use crate::expr::{Binding, EvalError, Secrets, Use};
+use super::scope::{At, RunScope, secret_variable};
+use crate::expr::{Binding, EvalError, Head, Secrets, Use};
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure};
 use crate::run::{InstanceId, StagedFile};
-use crate::tool::{LogFile, ProcessSpec};
+use crate::tool::{LogFile, ProcessSpec, Redactor};
 use crate::value::{Digest, Object, Value, to_text};
 
 impl Driver {
@@ -144,7 +144,35 @@ impl Driver {
             .collect()
     }
 
-    pub(super) fn work(&self, id: InstanceId, key: String) -> Result<Work, Failure> {
+    /// The secrets that a node is given, to be taken out of all that it says.
+    pub(super) fn redactor(&self, id: InstanceId) -> Redactor {
+        let node = self.state.node(&self.plan, id);
+        let wires = node.inputs.iter().map(|wire| &wire.binding);
+        let process: Vec<&Binding> = match &node.step {
+            Step::Process(process) => process
+                .command
+                .iter()
+                .chain(&process.cwd)
+                .chain(process.env.values())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let uses = wires.chain(process).flat_map(Binding::uses);
+        Redactor::new(uses.filter_map(|used| match used {
+            Use::Reference(reference) => match &reference.head {
+                Head::Secret(name) => (self.engine.variable)(&secret_variable(name)),
+                _ => None,
+            },
+            _ => None,
+        }))
+    }
+
+    pub(super) fn work(
+        &self,
+        id: InstanceId,
+        key: String,
+        redactor: &Redactor,
+    ) -> Result<Work, Failure> {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Reveal, false)?;
         let path = self.state.instance(id).path.clone();
@@ -156,7 +184,7 @@ impl Driver {
                 } else {
                     Vec::new()
                 };
-                let host = self.host(staged, log);
+                let host = self.host(staged, log, redactor);
                 Ok(Work::Tool {
                     tool: tool.clone(),
                     inputs,
@@ -217,6 +245,7 @@ impl Driver {
                     stdin,
                     timeout: node.timeout,
                     log,
+                    redactor: redactor.clone(),
                 };
                 // Asking for what is before every node of a long chain would take the square of it.
                 let staged = if self.state.has_files() {
@@ -226,7 +255,7 @@ impl Driver {
                 };
                 let log = spec.log.clone();
                 Ok(Work::Process {
-                    host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log))),
+                    host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log, redactor))),
                     spec: Box::new(spec),
                     output: process.output,
                 })
@@ -235,7 +264,12 @@ impl Driver {
         }
     }
 
-    pub(super) fn host(&self, staged: Vec<StagedFile>, log: Option<LogFile>) -> NodeHost {
+    pub(super) fn host(
+        &self,
+        staged: Vec<StagedFile>,
+        log: Option<LogFile>,
+        redactor: &Redactor,
+    ) -> NodeHost {
         NodeHost::new(
             Arc::clone(&self.compiled.registry),
             Arc::clone(&self.blobs),
@@ -246,6 +280,7 @@ impl Driver {
             tokio::runtime::Handle::current(),
             self.cancel.1.clone(),
             log,
+            redactor.clone(),
         )
     }
 

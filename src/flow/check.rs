@@ -148,6 +148,15 @@ impl Flow {
                 "exists only in the inputs of a node with `approval`",
                 "a later node reads the gate's output: `${GATE.output}`",
             )),
+            Head::Secret(_)
+                if node.is_some_and(|(node, _)| matches!(node.kind, KindDecl::Flow(_))) =>
+            {
+                problems.push(unavailable(
+                    "secrets",
+                    "cannot be passed to a sub-flow: what a flow is given is written down",
+                    "name the secret in the node that needs it",
+                ));
+            }
             Head::Secret(_) if matches!(used, Use::Root(..)) => problems.push(unavailable(
                 "secrets",
                 "cannot be read by a template: its text would be written down",

@@ -7,12 +7,14 @@
 mod builtin;
 mod library;
 mod process;
+mod redact;
 mod registry;
 mod skill;
 
 pub use builtin::{flows as builtin_flows, skills as builtin_skills};
 pub use library::{FoundSkill, Library};
 pub use process::{Cancel, Finished, LogFile, MAX_CAPTURE, ProcessSpec, run_process};
+pub use redact::Redactor;
 pub use registry::{Contracts, Registration, Registry, Summary};
 pub use skill::Skill;
 pub(crate) use skill::check_path;

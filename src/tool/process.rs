@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::redact::Stream;
+
 /// How long a group may take to end after SIGTERM, before SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long output is still read after the command itself has ended: something that it left
@@ -38,6 +40,8 @@ pub struct ProcessSpec {
     pub timeout: Option<Duration>,
     /// Where output also goes, line for line.
     pub log: Option<LogFile>,
+    /// What must not be in the output, wherever it goes.
+    pub redactor: super::Redactor,
 }
 
 /// A log that several streams append to; the file appears with the first bytes.
@@ -129,12 +133,14 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         MAX_CAPTURE,
         true,
         spec.log.clone(),
+        spec.redactor.stream(),
     ));
     let stderr = tokio::spawn(capture(
         child.stderr.take(),
         64 * 1024,
         false,
         spec.log.clone(),
+        spec.redactor.stream(),
     ));
     let timeout = async {
         match spec.timeout {
@@ -224,12 +230,31 @@ struct Captured {
     truncated: bool,
 }
 
+impl Captured {
+    /// Keeps the first, or the last, bytes up to a limit.
+    fn keep(&mut self, chunk: &[u8], limit: usize, head: bool) {
+        if head {
+            let room = limit - self.bytes.len();
+            self.bytes
+                .extend_from_slice(&chunk[..chunk.len().min(room)]);
+            self.truncated |= chunk.len() > room;
+        } else {
+            self.bytes.extend_from_slice(chunk);
+            if self.bytes.len() > 2 * limit {
+                self.truncated = true;
+                self.bytes.drain(..self.bytes.len() - limit);
+            }
+        }
+    }
+}
+
 /// Reads a stream to its end; keeps its head, or its tail, up to a limit.
 async fn capture(
     stream: Option<impl AsyncRead + Unpin>,
     limit: usize,
     head: bool,
     log: Option<LogFile>,
+    mut redacted: Stream,
 ) -> Captured {
     let mut captured = Captured {
         bytes: Vec::new(),
@@ -239,21 +264,21 @@ async fn capture(
         return captured;
     };
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        let chunk = &buffer[..length];
-        if let Some(log) = &log {
-            log.write(chunk);
-        }
-        if head {
-            let room = limit - captured.bytes.len();
-            captured.bytes.extend_from_slice(&chunk[..length.min(room)]);
-            captured.truncated |= length > room;
+    loop {
+        let length = stream.read(&mut buffer).await.unwrap_or(0);
+        let chunk = if length == 0 {
+            redacted.finish()
         } else {
-            captured.bytes.extend_from_slice(chunk);
-            if captured.bytes.len() > 2 * limit {
-                captured.truncated = true;
-                captured.bytes.drain(..captured.bytes.len() - limit);
-            }
+            redacted.push(&buffer[..length])
+        };
+        if let Some(log) = &log
+            && !chunk.is_empty()
+        {
+            log.write(&chunk);
+        }
+        captured.keep(&chunk, limit, head);
+        if length == 0 {
+            break;
         }
     }
     captured
@@ -271,6 +296,7 @@ mod tests {
             stdin: b"in".to_vec(),
             timeout: None,
             log: None,
+            redactor: super::super::Redactor::default(),
         }
     }
 

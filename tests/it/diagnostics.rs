@@ -1211,10 +1211,10 @@ fn undeclared_input() {
     exit 3
     --- stderr
     error[input::undeclared]: the flow has no input `target_cloud`
-     --> flow.yaml:1:1
+     --> flow.yaml:2:3
       |
-    1 | inputs:
-      | ^
+    2 |   product_name: { type: string, description: What the product is called., minLength: 3 }
+      |   ^^^^^^^^^^^^
       |
       = help: did you mean `target_clouds`?
     "#);

@@ -159,6 +159,53 @@ outputs: { o: '${A.output.stdout}' }
     assert_snapshot!(failure(&without), @r#"failed: `A`: its `env`: `secrets.api-token` has no value here: set the environment variable `FLOWCTL_SECRET_API_TOKEN`"#);
 }
 
+#[test]
+fn secrets_that_tools_print_are_taken_out() {
+    let test = with(
+        "nodes:
+  - name: Loud
+    type: process
+    command: [sh, -c, 'printf s3cr; sleep 0.1; echo 3t-value-\"$TOKEN\"; echo \"$TOKEN\" >&2']
+    env: { TOKEN: '${secrets.api-token}' }
+  - { name: Said, type: process, command: [echo, '${Loud.output.stdout}'] }
+  - name: Broken
+    type: process
+    command: [sh, -c, 'echo \"no: $0\" >&2; exit 1', '${secrets.api-token}']
+    on_error: continue
+  - { name: Card, type: skill, inputs: { token: '${secrets.api-token}' } }
+outputs: { o: '${Said.output.stdout}', card: '${Card.output.text}' }
+",
+    )
+    .file(
+        "skills/Card/skill.yaml",
+        "inputs:\n  token: { schema: { type: string } }\noutputs:\n  text: { value: '<{{ token }}>' }\nfiles:\n  - { source: card.txt.tera, target: card.txt }\n",
+    )
+    .file("skills/Card/card.txt.tera", "token {{ token }}\n")
+    .env("FLOWCTL_SECRET_API_TOKEN", "s3cr3t-value");
+    let ran = test
+        .output(["-vvv", "run", "flow.yaml", "--run-id", "r"])
+        .exits(0);
+    assert_eq!(
+        ran.json(),
+        json!({ "o": "[secret]-[secret]\n\n", "card": "<[secret]>" })
+    );
+    assert!(!format!("{ran:?}").contains("s3cr3t-value"), "printed");
+    let found = std::process::Command::new("grep")
+        .args(["-rl", "s3cr3t-value", "."])
+        .current_dir(test.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "", "written down");
+    let passed_on = with(
+        "nodes:\n  - { name: Sub, type: flow, flow: sub.yaml, inputs: { t: '${secrets.x}' } }\n",
+    )
+    .file("sub.yaml", "inputs: { t: { type: string } }\nnodes: []\n");
+    passed_on
+        .output(["validate", "flow.yaml"])
+        .exits(3)
+        .says("cannot be passed to a sub-flow");
+}
+
 // ------------------------------------------------------------------------------------------------
 // Skills
 // ------------------------------------------------------------------------------------------------
