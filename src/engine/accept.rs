@@ -146,14 +146,23 @@ impl Judge<'_> {
                 None => self.keep(id, old.node(old_id), node, kept, stale),
                 Some(why) => {
                     changed.insert(node.name.as_str());
-                    if self.state.instance(id).state != NodeState::Pending {
-                        stale.push(Stale {
-                            node: self.state.instance(id).path.clone(),
-                            why,
-                        });
-                    }
+                    self.void(id, why, stale);
                 }
             }
+        }
+        for (at, node) in old.nodes.iter().enumerate() {
+            if new.find(&node.name).is_none() {
+                self.void(ids[at], "it is no longer in the flow".to_owned(), stale);
+            }
+        }
+    }
+
+    /// Lists a node that has come to something: a result, an attempt, a question or an answer.
+    fn void(&self, id: InstanceId, why: String, stale: &mut Vec<Stale>) {
+        let instance = self.state.instance(id);
+        if instance.state != NodeState::Pending || instance.request.is_some() {
+            let node = instance.path.clone();
+            stale.push(Stale { node, why });
         }
     }
 

@@ -490,6 +490,9 @@ impl Driver {
     /// Says that a run goes on which a driver left in the middle, or which had failed.
     fn take_up_again(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let left = self.state.running().next().is_some() || self.state.publishing().is_some();
+        if left {
+            crate::tool::end_left_behind(&self.dir.processes());
+        }
         if left || self.state.status() == Status::Failed && self.state.sealed() {
             self.emit(
                 RunResumed {

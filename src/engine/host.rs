@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::port::{Command, Completed, Failure, Host, Outcome};
 use crate::run::StagedFile;
-use crate::store::Blobs;
+use crate::store::{Blobs, RunDir};
 use crate::tool::{Cancel, LogFile, ProcessSpec, Redactor, Registry, run_process};
 use crate::value::Object;
 
@@ -21,6 +21,8 @@ pub(super) struct NodeHost {
     pub(super) staged: Vec<StagedFile>,
     /// Where private folders are made.
     pub(super) room: PathBuf,
+    /// Where notes of running processes are left.
+    pub(super) notes: PathBuf,
     pub(super) clock: fn() -> Timestamp,
     pub(super) variable: fn(&str) -> Option<String>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -45,7 +47,7 @@ impl NodeHost {
         registry: Arc<Registry>,
         blobs: Arc<Blobs>,
         staged: Vec<StagedFile>,
-        room: PathBuf,
+        dir: &RunDir,
         clock: fn() -> Timestamp,
         variable: fn(&str) -> Option<String>,
         runtime: tokio::runtime::Handle,
@@ -57,7 +59,8 @@ impl NodeHost {
             registry,
             blobs,
             staged,
-            room,
+            room: dir.path.join("scratch"),
+            notes: dir.processes(),
             clock,
             variable,
             runtime,
@@ -146,6 +149,7 @@ impl Host for NodeHost {
             stdin: Vec::new(),
             timeout: Some(command.timeout.max(Duration::from_millis(1))),
             log: self.log.clone(),
+            notes: Some(self.notes.clone()),
             redactor: self.redactor.clone(),
         };
         let program = command.argv.first().cloned().unwrap_or_default();

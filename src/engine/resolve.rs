@@ -245,6 +245,7 @@ impl Driver {
                     stdin,
                     timeout: node.timeout,
                     log,
+                    notes: Some(self.dir.processes()),
                     redactor: redactor.clone(),
                 };
                 // Asking for what is before every node of a long chain would take the square of it.
@@ -274,7 +275,7 @@ impl Driver {
             Arc::clone(&self.compiled.registry),
             Arc::clone(&self.blobs),
             staged,
-            self.dir.path.join("scratch"),
+            &self.dir,
             self.engine.clock,
             self.engine.variable,
             tokio::runtime::Handle::current(),

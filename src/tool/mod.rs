@@ -5,6 +5,7 @@
 //! [`Registry`].
 
 mod builtin;
+mod left_behind;
 mod library;
 mod process;
 mod redact;
@@ -12,6 +13,7 @@ mod registry;
 mod skill;
 
 pub use builtin::{flows as builtin_flows, skills as builtin_skills};
+pub use left_behind::end_left_behind;
 pub use library::{FoundSkill, Library};
 pub use process::{Cancel, Finished, LogFile, MAX_CAPTURE, ProcessSpec, run_process};
 pub use redact::Redactor;

@@ -56,6 +56,7 @@ fn accepting_changes_runs_what_they_touch_again_and_voids_the_approval() {
     --- stderr
       B             runs again: what it runs was edited
       C             runs again: `B` before it changes
+      Ok            runs again: `B` before it changes
       B             succeeded in <duration>
       C             succeeded in <duration>
       Ok            waits for approval
@@ -245,4 +246,18 @@ outputs: { q: '${P.output.stdout}' }
         serde_json::json!({ "each": ["new a\n", "new b\n", "new c\n"] })
     );
     assert_eq!(test.lines("free").len(), 1);
+}
+
+#[test]
+fn a_gate_that_is_taken_out_is_named() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: A, type: process, command: [echo, a] }\n  - { name: Ok, type: approval }\n  - { name: B, type: process, command: [echo, b] }\n",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    test.edit("flow.yaml", "  - { name: Ok, type: approval }\n", "");
+    test.output(["resume", "r"])
+        .exits(5)
+        .says("Ok: it is no longer in the flow");
+    test.output(["resume", "r", "--accept-changes"]).exits(0);
 }

@@ -86,6 +86,11 @@ outputs: { a: '${First.output}', b: '${Slow.output}', c: '${Last.output}' }
         ["first", "slow", "last"].map(|file| test.lines(file).len()),
         [1, 2, 1]
     );
+    let left_behind = test.lines("slow")[0].trim().to_owned();
+    assert!(
+        !lives(&left_behind),
+        "what the killed driver left behind runs beside the new attempt"
+    );
     no_second_success(&test, "r");
     let keys: Vec<_> = test
         .events("r")
