@@ -24,10 +24,7 @@ const MAX_DEPTH: usize = 100;
 pub fn decode(path: &str, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostics> {
     if bytes.len() > MAX_BYTES {
         let source = Arc::new(Source::new(path, ""));
-        let message = format!(
-            "the file has {} bytes; at most {MAX_BYTES} are read",
-            bytes.len()
-        );
+        let message = format!("the file has more than {MAX_BYTES} bytes");
         return Err(
             Diagnostic::error(Code::FileTooLarge, message, &source, Span::default())
                 .help("split the flow into sub-flows (`type: flow`)")

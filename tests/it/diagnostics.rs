@@ -74,7 +74,7 @@ fn file_too_large() {
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 3
     --- stderr
-    error[file::too-large]: the file has 33554433 bytes; at most 33554432 are read
+    error[file::too-large]: the file has more than 33554432 bytes
     --> flow.yaml
      = help: split the flow into sub-flows (`type: flow`)
     "#);
