@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::input::{InputDecl, not_a_mapping};
 use super::keys;
 use super::model::{Flow, InputBinding, NodeDecl, Order};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::expr::Binding;
 use crate::yaml::{self, Kind, Node};
 
@@ -38,6 +38,24 @@ impl Flow {
             .map(|text| text.value)
             .unwrap_or_default();
         cursor.text("$schema");
+        // Read by other rules than its author meant, such a file would do something else.
+        let file = source.path.rsplit(['/', '\\']).next().unwrap_or_default();
+        if matches!(file, "flow.dag.yaml" | "flow.dag.yml") && cursor.get("dialect").is_none() {
+            cursor.problems.push(
+                Diagnostic::error(
+                    Code::NotSupported,
+                    format!(
+                        "`{file}` is a Prompt Flow file, whose dialect this version does not read"
+                    ),
+                    source,
+                    Span::default(),
+                )
+                .help(
+                    "to read it as flowctl's own language all the same, write `dialect: flowctl`",
+                ),
+            );
+            return None;
+        }
         cursor.word("dialect", &[("flowctl", ())]);
         let order = cursor
             .word(
@@ -92,7 +110,7 @@ impl Flow {
 impl InputBinding {
     pub(super) fn decode(
         node: &Node,
-        key_span: crate::diagnostic::Span,
+        key_span: Span,
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Self {
@@ -101,5 +119,22 @@ impl InputBinding {
             key_span,
             node: node.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompt_flow_files_are_not_misread() {
+        let codes = |path: &str, text: &str| -> Vec<Code> {
+            let mut problems = Diagnostics::default();
+            Flow::decode(&Arc::new(Source::new(path, text)), &mut problems);
+            problems.iter().map(|problem| problem.code).collect()
+        };
+        assert_eq!(codes("a/flow.dag.yaml", "nodes: []"), [Code::NotSupported]);
+        assert_eq!(codes("flow.dag.yml", "dialect: flowctl\nnodes: []"), []);
+        assert_eq!(codes("flow.yaml", "nodes: []"), []);
     }
 }
