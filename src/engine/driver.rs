@@ -429,7 +429,8 @@ impl Driver {
             while let Ok(report) = self.reports.1.try_recv() {
                 self.report(report, observer)?;
             }
-            self.state.set_durable(&self.plan, self.journal.durable());
+            let durable = self.journal.durable();
+            self.state.set_durable(&self.plan, durable);
             if self.values.borrow_mut().shrink(self.journal.durable()) {
                 self.journal.request_sync()?;
             }
@@ -454,6 +455,16 @@ impl Driver {
             if let Some(ended) = self.ended() {
                 self.journal.sync().await?;
                 return Ok(ended);
+            }
+            if self.in_flight.is_empty() && next.wake_at.is_none() {
+                // Only the disk can be waited for now. A state that asks for nothing after that
+                // would wait for ever, which is worse than saying so.
+                // What the state was told above, not what may have reached the disk since.
+                if durable == self.journal.last_seq() {
+                    return Err(Error::Stuck);
+                }
+                self.journal.sync().await?;
+                continue;
             }
             let sleep = next
                 .wake_at
@@ -491,7 +502,7 @@ impl Driver {
     fn take_up_again(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let left = self.state.running().next().is_some() || self.state.publishing().is_some();
         if left {
-            crate::tool::end_left_behind(&self.dir.processes());
+            crate::tool::end_left_behind(&self.dir.path);
         }
         if left || self.state.status() == Status::Failed && self.state.sealed() {
             self.emit(

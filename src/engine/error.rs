@@ -29,6 +29,11 @@ pub enum Error {
     /// The request does not fit the run.
     #[error("{0}")]
     Refused(String),
+    /// The state asks for nothing and has not ended.
+    #[error(
+        "the run can neither go on nor end; this is a mistake in flowctl, please report it with the run's journal"
+    )]
+    Stuck,
     /// Evidence cannot be written.
     #[error("the evidence cannot be written: {0}")]
     Evidence(#[from] crate::evidence::Error),

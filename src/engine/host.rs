@@ -10,7 +10,9 @@ use tempfile::TempDir;
 use crate::port::{Command, Completed, Failure, Host, Outcome};
 use crate::run::StagedFile;
 use crate::store::{Blobs, RunDir};
-use crate::tool::{Cancel, LogFile, ProcessSpec, Redactor, Registry, run_process};
+use crate::tool::{
+    Cancel, LogFile, ProcessSpec, RUN_DIR, Redactor, Registry, run_dir_value, run_process,
+};
 use crate::value::Object;
 
 /// The host of one attempt.
@@ -21,8 +23,8 @@ pub(super) struct NodeHost {
     pub(super) staged: Vec<StagedFile>,
     /// Where private folders are made.
     pub(super) room: PathBuf,
-    /// Where notes of running processes are left.
-    pub(super) notes: PathBuf,
+    /// The run's folder.
+    pub(super) run: PathBuf,
     pub(super) clock: fn() -> Timestamp,
     pub(super) variable: fn(&str) -> Option<String>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -60,7 +62,7 @@ impl NodeHost {
             blobs,
             staged,
             room: dir.path.join("scratch"),
-            notes: dir.processes(),
+            run: dir.path.clone(),
             clock,
             variable,
             runtime,
@@ -145,11 +147,15 @@ impl Host for NodeHost {
         let spec = ProcessSpec {
             argv: command.argv.clone(),
             cwd: command.cwd.clone(),
-            env: command.env.clone(),
+            env: command
+                .env
+                .iter()
+                .cloned()
+                .chain([(RUN_DIR.to_owned(), run_dir_value(&self.run))])
+                .collect(),
             stdin: Vec::new(),
             timeout: Some(command.timeout.max(Duration::from_millis(1))),
             log: self.log.clone(),
-            notes: Some(self.notes.clone()),
             redactor: self.redactor.clone(),
         };
         let program = command.argv.first().cloned().unwrap_or_default();

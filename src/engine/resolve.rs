@@ -13,7 +13,7 @@ use crate::expr::{Binding, EvalError, Head, Secrets, Use};
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure};
 use crate::run::{InstanceId, StagedFile};
-use crate::tool::{LogFile, ProcessSpec, Redactor};
+use crate::tool::{LogFile, ProcessSpec, RUN_DIR, Redactor, run_dir_value};
 use crate::value::{Digest, Object, Value, to_text};
 
 impl Driver {
@@ -230,6 +230,7 @@ impl Driver {
                 };
                 let mut env = vec![
                     ("FLOWCTL_RUN_ID".to_owned(), self.dir.id.to_string()),
+                    (RUN_DIR.to_owned(), run_dir_value(&self.dir.path)),
                     ("FLOWCTL_NODE".to_owned(), path.to_string()),
                     ("FLOWCTL_IDEMPOTENCY_KEY".to_owned(), key),
                 ];
@@ -245,7 +246,6 @@ impl Driver {
                     stdin,
                     timeout: node.timeout,
                     log,
-                    notes: Some(self.dir.processes()),
                     redactor: redactor.clone(),
                 };
                 // Asking for what is before every node of a long chain would take the square of it.

@@ -170,12 +170,6 @@ impl RunDir {
             .join(format!("snapshot-{}.json", &digest.hex()[..16]))
     }
 
-    /// Notes of the processes that run.
-    #[must_use]
-    pub fn processes(&self) -> PathBuf {
-        self.path.join("processes")
-    }
-
     /// What nodes print, by node.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

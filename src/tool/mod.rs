@@ -13,7 +13,7 @@ mod registry;
 mod skill;
 
 pub use builtin::{flows as builtin_flows, skills as builtin_skills};
-pub use left_behind::end_left_behind;
+pub use left_behind::{RUN_DIR, end_left_behind, run_dir_value};
 pub use library::{FoundSkill, Library};
 pub use process::{Cancel, Finished, LogFile, MAX_CAPTURE, ProcessSpec, run_process};
 pub use redact::Redactor;

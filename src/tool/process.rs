@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::left_behind::Note;
 use super::redact::Stream;
 
 /// How long a group may take to end after SIGTERM, before SIGKILL.
@@ -41,8 +40,6 @@ pub struct ProcessSpec {
     pub timeout: Option<Duration>,
     /// Where output also goes, line for line.
     pub log: Option<LogFile>,
-    /// Where a note of the running process is left.
-    pub notes: Option<PathBuf>,
     /// What must not be in the output, wherever it goes.
     pub redactor: super::Redactor,
 }
@@ -123,8 +120,6 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         .kill_on_drop(true);
     let mut child = command.spawn()?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let note = spec.notes.as_ref().zip(child.id());
-    let note = note.and_then(|(dir, pid)| Note::leave(dir, pid));
     let stdin = child.stdin.take();
     let input = spec.stdin.clone();
     // A command that does not read its input must not block us, nor fail for it.
@@ -171,7 +166,6 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
     let (stderr, _) = drain(stderr, group).await;
     // Whatever the command left behind in its group goes with it.
     signal(group, Signal::KILL);
-    drop(note);
     #[cfg(unix)]
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status);
     Ok(Finished {
@@ -302,7 +296,6 @@ mod tests {
             stdin: b"in".to_vec(),
             timeout: None,
             log: None,
-            notes: None,
             redactor: super::super::Redactor::default(),
         }
     }
