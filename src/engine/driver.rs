@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::attempt::Report;
 use super::compiled::Compiled;
@@ -422,12 +423,18 @@ impl Driver {
         }
         self.fold_inbox(observer).await?;
         self.take_up_again(observer)?;
+        let mut looked = Instant::now();
         loop {
             if *stop.borrow() && !self.state.status().ended() {
                 return self.interrupted(observer).await;
             }
             while let Ok(report) = self.reports.1.try_recv() {
                 self.report(report, observer)?;
+            }
+            // By the clock and not by the sleep below: a busy run never sleeps that long.
+            if looked.elapsed() >= INBOX_POLL {
+                self.fold_inbox(observer).await?;
+                looked = Instant::now();
             }
             let durable = self.journal.durable();
             self.state.set_durable(&self.plan, durable);
@@ -478,9 +485,7 @@ impl Driver {
                     self.journal.check()?;
                 }
                 _ = stop.changed() => {}
-                () = tokio::time::sleep(sleep) => {
-                    self.fold_inbox(observer).await?;
-                }
+                () = tokio::time::sleep(sleep) => {}
             }
         }
     }
@@ -504,7 +509,8 @@ impl Driver {
         if left {
             crate::tool::end_left_behind(&self.dir.path);
         }
-        if left || self.state.status() == Status::Failed && self.state.sealed() {
+        // Also one that a crash kept from being sealed: its end will be sealed with the next.
+        if left || self.state.status() == Status::Failed {
             self.emit(
                 RunResumed {
                     by: self.engine.who.user.clone(),

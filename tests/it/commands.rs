@@ -946,3 +946,19 @@ fn logging_is_for_stderr_and_off_by_default() {
         "NO_COLOR is respected"
     );
 }
+
+#[test]
+fn a_busy_run_hears_that_it_is_cancelled() {
+    use std::fmt::Write as _;
+    let mut yaml = "order: sequential\nnodes:\n".to_owned();
+    for at in 0..1500 {
+        writeln!(yaml, "  - {{ name: n{at}, type: process, command: ['true'] }}").unwrap();
+    }
+    let test = Test::new().file("flow.yaml", &yaml);
+    let run = test.spawn(["run", "flow.yaml", "--run-id", "r"]);
+    crate::harness::until("it is under way", || {
+        test.path("artifacts/runs/r/journal.jsonl").exists()
+    });
+    test.output(["cancel", "r"]).exits(0);
+    run.wait().exits(8);
+}

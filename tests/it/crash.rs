@@ -424,3 +424,19 @@ fn a_second_interrupt_leaves_at_once() {
     test.write("go", "");
     test.output(["resume", "r"]).exits(0);
 }
+
+#[test]
+fn a_failed_run_that_was_never_sealed_is_tried_again_at_once() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: A, type: process, command: [test, -e, go] }\n",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    let journal = test.path("artifacts/runs/r/journal.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let cut = text.trim_end().rfind('\n').unwrap() + 1;
+    assert!(text[cut..].contains("\"run_sealed\""));
+    std::fs::write(&journal, &text[..cut]).unwrap();
+    test.write("go", "");
+    test.output(["resume", "r"]).exits(0);
+}
