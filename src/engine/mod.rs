@@ -21,6 +21,7 @@ mod publish;
 mod resolve;
 mod review;
 mod scope;
+mod start;
 
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};

@@ -147,17 +147,7 @@ impl Driver {
     /// The secrets that a node is given, to be taken out of all that it says.
     pub(super) fn redactor(&self, id: InstanceId) -> Redactor {
         let node = self.state.node(&self.plan, id);
-        let wires = node.inputs.iter().map(|wire| &wire.binding);
-        let process: Vec<&Binding> = match &node.step {
-            Step::Process(process) => process
-                .command
-                .iter()
-                .chain(&process.cwd)
-                .chain(process.env.values())
-                .collect(),
-            _ => Vec::new(),
-        };
-        let uses = wires.chain(process).flat_map(Binding::uses);
+        let uses = node.bindings().into_iter().flat_map(Binding::uses);
         Redactor::new(uses.filter_map(|used| match used {
             Use::Reference(reference) => match &reference.head {
                 Head::Secret(name) => (self.engine.variable)(&secret_variable(name)),

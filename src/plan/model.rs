@@ -167,6 +167,23 @@ impl PlanNode {
             || self.stands_in_for.is_some()
     }
 
+    /// Everything that is evaluated when the node starts: its inputs, and of a command its words,
+    /// folder and variables.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<&Binding> {
+        let mut bindings: Vec<&Binding> = self.inputs.iter().map(|wire| &wire.binding).collect();
+        if let Step::Process(process) = &self.step {
+            bindings.extend(
+                process
+                    .command
+                    .iter()
+                    .chain(&process.cwd)
+                    .chain(process.env.values()),
+            );
+        }
+        bindings
+    }
+
     /// What identifies the node's content, besides its inputs.
     #[must_use]
     pub fn digest(&self) -> Digest {

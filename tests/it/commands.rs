@@ -952,7 +952,11 @@ fn a_busy_run_hears_that_it_is_cancelled() {
     use std::fmt::Write as _;
     let mut yaml = "order: sequential\nnodes:\n".to_owned();
     for at in 0..1500 {
-        writeln!(yaml, "  - {{ name: n{at}, type: process, command: ['true'] }}").unwrap();
+        writeln!(
+            yaml,
+            "  - {{ name: n{at}, type: process, command: ['true'] }}"
+        )
+        .unwrap();
     }
     let test = Test::new().file("flow.yaml", &yaml);
     let run = test.spawn(["run", "flow.yaml", "--run-id", "r"]);

@@ -1,0 +1,248 @@
+//! Beginning a run, and taking one up that is there: both give its [`Driver`].
+
+use std::sync::Arc;
+
+use super::compiled::Compiled;
+use super::driver::{Driver, raw};
+use super::environment::Engine;
+use super::error::Error;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::expr::{Head, Use};
+use crate::id::RunId;
+use crate::plan::Plan;
+use crate::run::{Event, Payload, RunStarted, RunState};
+use crate::store::{self, Blobs, Holder, Journal, RunDir, RunLock};
+use crate::value::{Object, Value};
+
+impl Engine {
+    fn holder(&self, command: &str) -> Holder {
+        Holder {
+            pid: std::process::id(),
+            host: self.who.host.clone(),
+            since: self.now().to_string(),
+            command: command.to_owned(),
+        }
+    }
+
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// Wrong inputs; an id that is taken; I/O.
+    pub fn start(
+        &self,
+        compiled: Compiled,
+        given: &Object,
+        id: Option<RunId>,
+    ) -> Result<Driver, Error> {
+        let inputs = resolve_inputs(&compiled.plan, given).map_err(Error::Invalid)?;
+        let env = self.record_env(&compiled.plan).map_err(Error::Invalid)?;
+        let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
+        let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder("run"))?;
+        if dir.journal().exists() {
+            return Err(store::Error::Exists(dir.id.to_string()).into());
+        }
+        let blobs = Arc::new(Blobs::new(dir.files()));
+        let started = RunStarted {
+            flow: compiled.plan.root().name.clone(),
+            path: compiled.snapshot.root.clone(),
+            snapshot: compiled.snapshot.save(&dir)?,
+            inputs,
+            env,
+            by: self.who.user.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let payload = Payload::from(started.clone());
+        let data = raw(&payload)?;
+        let ts = self.now();
+        let journal = Journal::create(
+            &dir.journal(),
+            dir.id.as_str(),
+            payload.word(),
+            ts,
+            &data,
+            &blobs,
+        )?;
+        let mut state = RunState::new(&compiled.plan);
+        state.apply(
+            &compiled.plan,
+            &Event {
+                seq: 1,
+                ts,
+                round: 1,
+                payload,
+            },
+        )?;
+        Ok(Driver::new(
+            self, dir, compiled, state, started, journal, blobs, lock,
+        ))
+    }
+
+    /// Takes up a run that is there already.
+    ///
+    /// # Errors
+    /// Another driver; a damaged run; I/O.
+    pub fn take_up(&self, dir: &RunDir, command: &str) -> Result<Driver, Error> {
+        let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
+        let blobs = Arc::new(Blobs::new(dir.files()));
+        let (journal, recovered) = Journal::open(&dir.journal(), &blobs)?;
+        let open = self.replay(dir, &recovered)?;
+        let mut driver = Driver::new(
+            self,
+            dir.clone(),
+            open.compiled,
+            open.state,
+            open.started,
+            journal,
+            blobs,
+            lock,
+        );
+        driver.torn = open.torn;
+        Ok(driver)
+    }
+
+    fn new_id(&self) -> RunId {
+        let random = uuid::Uuid::now_v7().simple().to_string();
+        let time = self.now().strftime("%Y%m%d-%H%M%S").to_string();
+        RunId::from(format!("{time}-{}", &random[26..]))
+    }
+
+    fn record_env(&self, plan: &Plan) -> Result<Object, Diagnostics> {
+        let mut env = Object::new();
+        let mut problems = Diagnostics::default();
+        for scope in plan.scopes() {
+            let mut look = |names: Vec<String>, span| {
+                for name in names {
+                    if env.contains_key(&name) {
+                        continue;
+                    }
+                    match (self.variable)(&name) {
+                        Some(value) => {
+                            env.insert(name, Value::String(value));
+                        }
+                        None => problems.push(
+                            Diagnostic::error(
+                                Code::NotAvailable,
+                                format!("the environment variable `{name}` is not set"),
+                                &scope.source,
+                                span,
+                            )
+                            .help(format!("set it: `export {name}=…`")),
+                        ),
+                    }
+                }
+            };
+            let of_nodes = scope.nodes.iter().flat_map(|node| {
+                let conditions = node
+                    .foreach
+                    .iter()
+                    .chain(node.activate.as_ref().map(|activate| &activate.when));
+                node.bindings()
+                    .into_iter()
+                    .chain(conditions)
+                    .map(|binding| (binding, node.span))
+            });
+            let of_outputs = scope
+                .outputs
+                .iter()
+                .map(|(_, output)| (output, Span::default()));
+            for (binding, span) in of_nodes.chain(of_outputs) {
+                let place = binding.uses().iter().find(|used| matches!(used, Use::Reference(reference) if matches!(reference.head, Head::Env(_)))).map_or(span, Use::span);
+                look(binding.env_names(), place);
+            }
+            for node in &scope.nodes {
+                if let Some(when) = &node.when {
+                    look(when.env_names().map(str::to_owned).collect(), when.span());
+                }
+            }
+        }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok(env)
+        }
+    }
+}
+
+/// Given inputs and defaults, checked against their declarations.
+fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
+    let scope = plan.root();
+    let mut problems = Diagnostics::default();
+    let mut inputs = Object::new();
+    for (name, input) in &scope.inputs {
+        let value = match given.get(name) {
+            Some(value) => value.clone(),
+            None => {
+                if let Some(default) = &input.default {
+                    default.clone()
+                } else {
+                    let what = if input.description.is_empty() {
+                        input.expects()
+                    } else {
+                        input.description.clone()
+                    };
+                    problems.push(
+                        Diagnostic::error(
+                            Code::MissingInput,
+                            format!("the input `{name}` is missing"),
+                            &scope.source,
+                            input.key_span,
+                        )
+                        .label(what.trim_end_matches('.').to_owned())
+                        .help(format!("give it with `-i {name}=…` ({})", input.expects())),
+                    );
+                    continue;
+                }
+            }
+        };
+        for violation in input.compiled.check(&value) {
+            problems.push(
+                Diagnostic::error(
+                    Code::BadInput,
+                    format!("`{name}` cannot be {}", short(&value)),
+                    &scope.source,
+                    input.key_span,
+                )
+                .label(violation.to_string())
+                .help(format!("give {}", input.expects())),
+            );
+        }
+        inputs.insert(name.clone(), value);
+    }
+    for name in given
+        .keys()
+        .filter(|name| !scope.inputs.contains_key(*name))
+    {
+        // The declarations are where the user looks next.
+        let place = scope
+            .inputs
+            .values()
+            .next()
+            .map_or_else(Span::default, |input| input.key_span);
+        let names = || scope.inputs.keys().map(String::as_str);
+        let mut diagnostic = Diagnostic::error(
+            Code::UndeclaredInput,
+            format!("the flow has no input `{name}`"),
+            &scope.source,
+            place,
+        )
+        .did_you_mean(name, names());
+        if diagnostic.help.is_empty() {
+            diagnostic =
+                diagnostic.help(format!("it takes {}", crate::diagnostic::or_list(names())));
+        }
+        problems.push(diagnostic);
+    }
+    if problems.has_errors() {
+        Err(problems)
+    } else {
+        Ok(inputs)
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("`{}…`", &text[..cut]),
+        None => format!("`{text}`"),
+    }
+}
