@@ -59,6 +59,18 @@ impl Use<'_> {
         }
     }
 
+    /// Whether a secret is read.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Reference(Reference {
+                head: Head::Secret(_),
+                ..
+            })
+        )
+    }
+
     /// Whether the gate's decision is read.
     #[must_use]
     pub fn is_approval(&self) -> bool {

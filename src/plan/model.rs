@@ -189,7 +189,20 @@ impl PlanNode {
     pub fn digest(&self) -> Digest {
         match &self.step {
             Step::Tool(tool) => tool.digest,
-            Step::Process(process) => Digest::of(format!("{process:?}").as_bytes()),
+            // Of what it says, not of where it stands: a comment above it is no change.
+            Step::Process(process) => {
+                let mut parts = vec![format!("{:?}", process.output)];
+                parts.extend(
+                    process
+                        .cwd
+                        .iter()
+                        .map(|cwd| format!("cwd {}", cwd.identity())),
+                );
+                parts.extend(process.command.iter().map(Binding::identity));
+                let env = process.env.iter();
+                parts.extend(env.map(|(name, value)| format!("{name}={}", value.identity())));
+                Digest::of_parts(parts.iter().map(String::as_bytes))
+            }
             Step::Flow(_) => Digest::of(b"flow"),
             Step::Gate => Digest::of(b"gate"),
         }

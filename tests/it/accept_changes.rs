@@ -261,3 +261,23 @@ fn a_gate_that_is_taken_out_is_named() {
         .says("Ok: it is no longer in the flow");
     test.output(["resume", "r", "--accept-changes"]).exits(0);
 }
+
+#[test]
+fn a_command_that_moves_in_the_file_is_the_same_command() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "nodes:\n  - { name: A, type: process, command: [echo, a] }\n  - { name: B, type: process, command: [sh, -c, 'echo x >> b; echo \"$0\"', '${A.output.stdout}'], env: { E: '{{ A.output.exit_code }}' } }\n  - { name: Ok, type: approval }\n",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    test.edit(
+        "flow.yaml",
+        "nodes:\n",
+        "# A comment moves every line.\nnodes:\n",
+    );
+    test.output(["resume", "r", "--accept-changes"]).exits(5);
+    assert_eq!(
+        test.lines("b").len(),
+        1,
+        "an effect was made again for a comment"
+    );
+}

@@ -206,6 +206,22 @@ outputs: { o: '${Said.output.stdout}', card: '${Card.output.text}' }
         .says("cannot be passed to a sub-flow");
 }
 
+#[test]
+fn a_secret_fits_its_port_and_its_name_need_not() {
+    let test = with(
+        "nodes:\n  - { name: Card, type: skill, inputs: { token: '${secrets.t}' } }\noutputs: { l: '${Card.output.length}' }\n",
+    )
+    .file(
+        "skills/Card/skill.yaml",
+        "inputs:\n  token: { schema: { type: string, pattern: '^tok_[a-z]+$' } }\noutputs:\n  length: { value: '{{ token | length }}' }\n",
+    )
+    .env("FLOWCTL_SECRET_T", "tok_abcdef");
+    assert_eq!(
+        test.output(["run", "flow.yaml"]).exits(0).json(),
+        json!({ "l": 10 })
+    );
+}
+
 // ------------------------------------------------------------------------------------------------
 // Skills
 // ------------------------------------------------------------------------------------------------
