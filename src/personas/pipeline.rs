@@ -212,7 +212,11 @@ fn the_whole_matrix_passes_its_own_checks() {
             let name = format!("matrix {set} {level}");
             let given = inputs(&name, &clouds, level);
             // Faults are made once a cloud here; in test-all everywhere.
-            let given = if whole || clouds.len() == 1 { all_checks(given) } else { given };
+            let given = if whole || clouds.len() == 1 {
+                all_checks(given)
+            } else {
+                given
+            };
             let run = run(given, &host, &untouched).unwrap();
             assert_eq!(failed(&run, level), Vec::<String>::new(), "{name}");
             for file in &run.evidence {

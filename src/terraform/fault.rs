@@ -69,7 +69,9 @@ impl Fault {
     /// Whether there is a resource of the same provider.
     fn is_at_home(&self, blocks: &[Block]) -> bool {
         let provider = self.resource.split('_').next();
-        let mut resources = blocks.iter().filter(|block| block.identifier() == "resource");
+        let mut resources = blocks
+            .iter()
+            .filter(|block| block.identifier() == "resource");
         resources.any(|block| {
             let label = block.labels().first();
             label.is_some_and(|label| label.as_str().split('_').next() == provider)
@@ -92,14 +94,21 @@ impl Fault {
                 }
                 hits
             }
-            Operation::Replace { attribute, from, to } => {
+            Operation::Replace {
+                attribute,
+                from,
+                to,
+            } => {
                 let fitting = blocks.iter_mut().filter(|block| self.fits(block));
                 fitting
                     .map(|block| replace(&mut block.body, attribute, from, to))
                     .sum()
             }
             Operation::Add(attributes) => {
-                let (kind, name) = self.resource.split_once('.').unwrap_or((&self.resource, "added"));
+                let (kind, name) = self
+                    .resource
+                    .split_once('.')
+                    .unwrap_or((&self.resource, "added"));
                 if !self.is_at_home(blocks) {
                     return 0;
                 }
@@ -159,7 +168,8 @@ fn set(body: &mut Body, path: &str, value: &Value) -> usize {
     }
     match hcl::to_expression(value) {
         Ok(expression) => {
-            body.0.push(Structure::Attribute(Attribute::new(path, expression)));
+            body.0
+                .push(Structure::Attribute(Attribute::new(path, expression)));
             1
         }
         Err(_) => 0,
@@ -168,7 +178,10 @@ fn set(body: &mut Body, path: &str, value: &Value) -> usize {
 
 fn is_dynamic(block: &Block, name: &str) -> bool {
     block.identifier() == "dynamic"
-        && block.labels().first().is_some_and(|label| label.as_str() == name)
+        && block
+            .labels()
+            .first()
+            .is_some_and(|label| label.as_str() == name)
 }
 
 /// Replaces literal text within an attribute; says in how many places.
@@ -234,7 +247,8 @@ mod tests {
             broken(&set).unwrap()[0][1],
             json!({ "acl": "public", "rule": [{ "status": "off" }], "lock": [{ "days": 1 }] })
         );
-        let both = broken(&json!({ "resource": "cloud_bucket", "change": { "set": { "acl": "x" } } }));
+        let both =
+            broken(&json!({ "resource": "cloud_bucket", "change": { "set": { "acl": "x" } } }));
         assert_eq!(both.unwrap()[1][1], json!({ "acl": "x" }));
         let text = json!({ "resource": "cloud_bucket", "change": {
             "replace": { "attribute": "policy", "from": "tls", "to": "none" } } });

@@ -231,7 +231,9 @@ fn tostring(args: &[Value]) -> Option<Value> {
 // ---- numbers ---------------------------------------------------------------------------------------
 
 fn numbers(args: &[Value]) -> Option<Vec<Number>> {
-    args.iter().map(|value| value.as_number().copied()).collect()
+    args.iter()
+        .map(|value| value.as_number().copied())
+        .collect()
 }
 
 fn whole(number: f64) -> Option<Value> {
@@ -298,11 +300,21 @@ fn same(args: &[Value]) -> Option<Value> {
 }
 
 fn alltrue(args: &[Value]) -> Option<Value> {
-    Some(list(args, 0)?.iter().all(|item| item.as_bool() == Some(true)).into())
+    Some(
+        list(args, 0)?
+            .iter()
+            .all(|item| item.as_bool() == Some(true))
+            .into(),
+    )
 }
 
 fn anytrue(args: &[Value]) -> Option<Value> {
-    Some(list(args, 0)?.iter().any(|item| item.as_bool() == Some(true)).into())
+    Some(
+        list(args, 0)?
+            .iter()
+            .any(|item| item.as_bool() == Some(true))
+            .into(),
+    )
 }
 
 fn length(args: &[Value]) -> Option<Value> {
@@ -355,7 +367,7 @@ fn toset(args: &[Value]) -> Option<Value> {
     let Value::Array(mut items) = distinct(args)? else {
         return None;
     };
-    if items.iter().all(|item| item.is_string()) {
+    if items.iter().all(Value::is_string) {
         items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
     }
     Some(Value::Array(items))
@@ -390,7 +402,12 @@ fn sorted(fields: &Map<String, Value>) -> Vec<(&String, &Value)> {
 
 fn keys(args: &[Value]) -> Option<Value> {
     let fields = sorted(map(args, 0)?);
-    Some(fields.into_iter().map(|(key, _)| Value::from(key.as_str())).collect())
+    Some(
+        fields
+            .into_iter()
+            .map(|(key, _)| Value::from(key.as_str()))
+            .collect(),
+    )
 }
 
 fn values(args: &[Value]) -> Option<Value> {
@@ -447,9 +464,9 @@ fn setproduct(args: &[Value]) -> Option<Value> {
         products = products
             .iter()
             .flat_map(|product| {
-                items.iter().map(move |item| {
-                    product.iter().chain([item]).cloned().collect::<Vec<_>>()
-                })
+                items
+                    .iter()
+                    .map(move |item| product.iter().chain([item]).cloned().collect::<Vec<_>>())
             })
             .collect();
     }
@@ -492,7 +509,10 @@ mod tests {
         (r#"trimsuffix("abc-", "-")"#, r#""abc""#),
         (r#"replace("1 + 2", "+", "-")"#, r#""1 - 2""#),
         (r#"format("%s is %d%%", "x", 5)"#, r#""x is 5%""#),
-        (r#"jsonencode({ b = 1, a = "<x>" })"#, r#""{\"a\":\"\\u003cx\\u003e\",\"b\":1}""#),
+        (
+            r#"jsonencode({ b = 1, a = "<x>" })"#,
+            r#""{\"a\":\"\\u003cx\\u003e\",\"b\":1}""#,
+        ),
         (r#"split(",", "a,b")"#, r#"["a", "b"]"#),
         ("ceil(5.1)", "6"),
         ("floor(5.9)", "5"),
@@ -514,7 +534,10 @@ mod tests {
         ("one([7])", "7"),
         (r#"setproduct(["a"], [1, 2])"#, r#"[["a", 1], ["a", 2]]"#),
         (r#"setsubtract(["a", "b"], ["a"])"#, r#"["b"]"#),
-        (r#"sha256("abc")"#, r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#),
+        (
+            r#"sha256("abc")"#,
+            r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#,
+        ),
         (r#"zipmap(["a"], [1])"#, "{ a = 1 }"),
     ];
 
@@ -536,11 +559,21 @@ mod tests {
     #[test]
     fn what_looks_into_the_unknown_is_unknown() {
         let unknown = unknown();
-        assert_eq!(call("upper", &[unknown.clone()]), Some(Ok(unknown.clone())));
-        let list = Value::Array(vec![unknown.clone()]);
-        assert_eq!(call("contains", &[list.clone(), "x".into()]), Some(Ok(unknown)));
         assert_eq!(
-            call("concat", &[list.clone(), list]).unwrap().unwrap().as_array().map(Vec::len),
+            call("upper", std::slice::from_ref(&unknown)),
+            Some(Ok(unknown.clone()))
+        );
+        let list = Value::Array(vec![unknown.clone()]);
+        assert_eq!(
+            call("contains", &[list.clone(), "x".into()]),
+            Some(Ok(unknown))
+        );
+        assert_eq!(
+            call("concat", &[list.clone(), list])
+                .unwrap()
+                .unwrap()
+                .as_array()
+                .map(Vec::len),
             Some(2)
         );
         assert_eq!(call("timestamp", &[]), None);

@@ -60,13 +60,15 @@ impl Scope {
         self.declare("local", Value::Object(settled.clone()));
         loop {
             let before = pending.len();
-            pending.retain(|(name, expression)| match expression.evaluate(&self.context) {
-                Ok(value) => {
-                    settled.insert((*name).to_owned(), value);
-                    false
-                }
-                Err(_) => true,
-            });
+            pending.retain(
+                |(name, expression)| match expression.evaluate(&self.context) {
+                    Ok(value) => {
+                        settled.insert((*name).to_owned(), value);
+                        false
+                    }
+                    Err(_) => true,
+                },
+            );
             self.declare("local", Value::Object(settled.clone()));
             if pending.is_empty() {
                 return;
@@ -214,7 +216,8 @@ pub(super) fn blocks<'a>(all: &'a [Block], kind: &'a str) -> impl Iterator<Item 
 }
 
 fn blocks_of<'a>(body: &'a Body, kind: &'a str) -> impl Iterator<Item = &'a Block> {
-    body.blocks().filter(move |block| block.identifier() == kind)
+    body.blocks()
+        .filter(move |block| block.identifier() == kind)
 }
 
 /// The expression of an attribute.

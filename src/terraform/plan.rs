@@ -56,7 +56,10 @@ impl Plan {
     /// made of is the same.
     #[must_use]
     pub fn again(&self, before: &Configuration, after: &Configuration, root: &str) -> Option<Self> {
-        let same = self.folders.iter().all(|folder| before.shares(after, folder));
+        let same = self
+            .folders
+            .iter()
+            .all(|folder| before.shares(after, folder));
         if same {
             return None;
         }
@@ -87,7 +90,8 @@ impl Plan {
             return;
         };
         if depth > DEPTH {
-            self.open.push(format!("modules are nested deeper than {DEPTH}"));
+            self.open
+                .push(format!("modules are nested deeper than {DEPTH}"));
             return;
         }
         self.folders.insert(folder.to_owned());
@@ -156,7 +160,8 @@ impl Plan {
         let here = dotted(address, &format!("{kind}.{name}"));
         for (index, element) in self.instances(scope, &here, block) {
             if self.resources.len() >= RESOURCES {
-                self.open.push(format!("there are more than {RESOURCES} resources"));
+                self.open
+                    .push(format!("there are more than {RESOURCES} resources"));
                 return;
             }
             if let (Some(index), Some(element)) = (&index, &element) {
@@ -208,13 +213,19 @@ impl Plan {
             "count" => value
                 .as_u64()
                 .filter(|count| *count <= RESOURCES as u64)
-                .map(|count| (0..count).map(|at| (Value::from(at), Value::Null)).collect()),
-            _ => elements(&value)
-                .filter(|elements| !elements.iter().any(|(key, _)| is_unknown(key))),
+                .map(|count| {
+                    (0..count)
+                        .map(|at| (Value::from(at), Value::Null))
+                        .collect()
+                }),
+            _ => {
+                elements(&value).filter(|elements| !elements.iter().any(|(key, _)| is_unknown(key)))
+            }
         };
         let Some(found) = found else {
-            self.open
-                .push(format!("the `{word}` of {address} is not known without Terraform"));
+            self.open.push(format!(
+                "the `{word}` of {address} is not known without Terraform"
+            ));
             return Vec::new();
         };
         found

@@ -3,7 +3,6 @@
 //! The one place that knows the evaluator; without the feature `rego` there is none, and what would
 //! have been evaluated is `not-run`.
 
-
 /// What a rule holds against a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Breach {
@@ -17,7 +16,10 @@ pub(super) struct Breach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// There is nothing that could.
-    #[cfg_attr(feature = "rego", expect(dead_code, reason = "without the feature only"))]
+    #[cfg_attr(
+        feature = "rego",
+        expect(dead_code, reason = "without the feature only")
+    )]
     NoEvaluator(&'static str),
     /// The pack is wrong.
     Broken(String),
@@ -86,7 +88,9 @@ mod with_regorus {
                     engine,
                     tests,
                 }),
-                [] => Err(Refusal::Broken("the pack has no package of rules".to_owned())),
+                [] => Err(Refusal::Broken(
+                    "the pack has no package of rules".to_owned(),
+                )),
                 [first, second, ..] => Err(Refusal::Broken(format!(
                     "the pack has two packages of rules, {first} and {second}"
                 ))),
@@ -126,15 +130,21 @@ mod with_regorus {
                 .engine
                 .eval_query(query, false)
                 .map_err(|error| one_line(&error))?;
-            let sets = results.result.first().and_then(|row| row.expressions.first());
+            let sets = results
+                .result
+                .first()
+                .and_then(|row| row.expressions.first());
             let sets = sets.and_then(|expression| expression.value.as_array().ok());
             let sets = sets.ok_or_else(|| {
                 format!("{} does not define both `deny` and `warn`", self.package)
             })?;
             let mut breaches = Vec::new();
-            for set in sets.iter() {
+            for set in sets {
                 let found = set.as_set().map_err(|_| {
-                    format!("`deny` or `warn` of {} is not a set of breaches", self.package)
+                    format!(
+                        "`deny` or `warn` of {} is not a set of breaches",
+                        self.package
+                    )
                 })?;
                 for breach in found {
                     breaches.push(read(breach).ok_or_else(|| {
@@ -149,7 +159,11 @@ mod with_regorus {
     fn read(breach: &regorus::Value) -> Option<Breach> {
         let fields = breach.as_object().ok()?;
         let text = |name: &str| -> Option<Rc<str>> {
-            fields.get(&regorus::Value::from(name))?.as_string().ok().cloned()
+            fields
+                .get(&regorus::Value::from(name))?
+                .as_string()
+                .ok()
+                .cloned()
         };
         Some(Breach {
             rule: text("rule")?.to_string(),
@@ -211,12 +225,17 @@ test_bad if count(p.deny) == 7 with input as {"resource_changes": []}
 
         #[test]
         fn rules_judge_plans_and_tests_judge_rules() {
-            let mut evaluator = compile(&[("a.rego", RULES), ("a_test.rego", TESTS)]).ok().unwrap();
+            let mut evaluator = compile(&[("a.rego", RULES), ("a_test.rego", TESTS)])
+                .ok()
+                .unwrap();
             let plan = json!({ "resource_changes": [
                 { "address": "a.b", "change": { "after": { "x": true } } },
                 { "address": "a.c", "change": { "after": { "x": false } } },
             ]});
-            let expected = Breach { rule: "no_x".to_owned(), message: "a.b: x is on".to_owned() };
+            let expected = Breach {
+                rule: "no_x".to_owned(),
+                message: "a.b: x is on".to_owned(),
+            };
             assert_eq!(evaluator.breaches(&plan), Ok(vec![expected]));
             assert_eq!(
                 evaluator.own_tests(),
@@ -226,13 +245,25 @@ test_bad if count(p.deny) == 7 with input as {"resource_changes": []}
 
         #[test]
         fn a_pack_that_is_wrong_is_refused_with_its_place() {
-            let refused = |sources: &[(&str, &str)]| compile(sources).err().unwrap().text().to_owned();
+            let refused =
+                |sources: &[(&str, &str)]| compile(sources).err().unwrap().text().to_owned();
             assert_eq!(refused(&[]), "the pack has no package of rules");
             let message = refused(&[("a.rego", "package p\nimport rego.v1\ndeny contains if {")]);
-            assert!(message.starts_with("a.rego:") && message.contains("3:"), "{message}");
-            let mut other = compile(&[("a.rego", "package p\nimport rego.v1\ndeny contains 1 if true\nwarn := set()\n")]).ok().unwrap();
+            assert!(
+                message.starts_with("a.rego:") && message.contains("3:"),
+                "{message}"
+            );
+            let mut other = compile(&[(
+                "a.rego",
+                "package p\nimport rego.v1\ndeny contains 1 if true\nwarn := set()\n",
+            )])
+            .ok()
+            .unwrap();
             let message = other.breaches(&json!({})).unwrap_err();
-            assert!(message.contains("holds 1, which has no `rule`"), "{message}");
+            assert!(
+                message.contains("holds 1, which has no `rule`"),
+                "{message}"
+            );
         }
     }
 }

@@ -103,7 +103,13 @@ pub(super) fn cases(
         .collect();
     let judged = judge(&stacks, &mut evaluator).and_then(|mut seen| {
         if mode == QAMode::Full {
-            break_on_purpose(&pack.faults(tree)?, &stacks, configuration, &mut evaluator, &mut seen)?;
+            break_on_purpose(
+                &pack.faults(tree)?,
+                &stacks,
+                configuration,
+                &mut evaluator,
+                &mut seen,
+            )?;
         }
         Ok(seen)
     });
@@ -168,11 +174,20 @@ impl<'a> Pack<'a> {
                 .iter()
                 .filter(|guardrail| guardrail.rego_rule.as_deref() == Some(rule))
                 .collect();
-            let ids: Vec<&str> = checked.iter().map(|guardrail| guardrail.id.as_str()).collect();
-            let titles: Vec<&str> = checked.iter().map(|guardrail| guardrail.title.as_str()).collect();
+            let ids: Vec<&str> = checked
+                .iter()
+                .map(|guardrail| guardrail.id.as_str())
+                .collect();
+            let titles: Vec<&str> = checked
+                .iter()
+                .map(|guardrail| guardrail.title.as_str())
+                .collect();
             let case = Case::new(
                 format!("QA-RG-{}", rule.replace('_', "-")),
-                &format!("Rego rule {rule} holds in every stack: {}", titles.join(", ")),
+                &format!(
+                    "Rego rule {rule} holds in every stack: {}",
+                    titles.join(", ")
+                ),
                 folder,
             );
             let case = case.guardrails(&ids, profile).tool("regorus");
@@ -236,7 +251,13 @@ fn sum_up(case: Case, seen: Seen, stacks: &[Stack<'_>], mode: QAMode) -> TestCas
     // What is not planned is not judged: the rest holding proves nothing of it.
     let open: Vec<String> = stacks
         .iter()
-        .flat_map(|stack| stack.plan.open.iter().map(move |open| format!("{}: {open}", stack.path)))
+        .flat_map(|stack| {
+            stack
+                .plan
+                .open
+                .iter()
+                .map(move |open| format!("{}: {open}", stack.path))
+        })
         .collect();
     if let Some(first) = open.first() {
         return case.not_run(format!("the plan is not whole: {first}"));

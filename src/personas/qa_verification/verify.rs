@@ -1,5 +1,6 @@
 //! Runs every check and sums up.
 
+use super::case::Case;
 use super::tree::Tree;
 use super::{digests, documents, policy, structure, terraform};
 use crate::contracts::{
@@ -7,7 +8,6 @@ use crate::contracts::{
     TestStatus, ToolVersion,
 };
 use crate::personas::input::{optional, output, required, to_value};
-use super::case::Case;
 use crate::port::{Call, Failure, Host, Outcome};
 use crate::terraform::Configuration;
 
@@ -43,12 +43,14 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let counts = QACounts::of(&test_cases);
-    if counts.mandatory_failed > 0 {
-        return Err(failure(&test_cases));
-    }
+    let failed = (counts.mandatory_failed > 0).then(|| failure(&test_cases));
     let summary = QASummary {
         product_slug: product.slug,
-        status: QAStatus::PendingApproval,
+        status: if failed.is_some() {
+            QAStatus::Failed
+        } else {
+            QAStatus::PendingApproval
+        },
         mode,
         executed_at,
         iac_tree_sha256: plan.tree_sha256,
@@ -58,10 +60,15 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
         approved_by: None,
         approved_at: None,
     };
-    Ok(Outcome {
-        output: output([("qa_summary", to_value(&summary))]),
-        ..Outcome::default()
-    })
+    let output = output([("qa_summary", to_value(&summary))]);
+    match failed {
+        // The cases are evidence also when the run ends here.
+        Some(failure) => Err(failure.findings(output)),
+        None => Ok(Outcome {
+            output,
+            ..Outcome::default()
+        }),
+    }
 }
 
 /// Parses the Terraform; without it there is nothing to look into.
