@@ -119,6 +119,17 @@ pub(super) struct Resume {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(super) struct Signing {
+    /// Sign the answer with an SSH key, by `ssh-keygen -Y sign`.
+    #[arg(short = 'S', long)]
+    pub(super) sign: bool,
+    /// The key: a private key file, a `.pub` file or the `SHA256:…` fingerprint of a key in the
+    /// agent. Else FLOWCTL_SSH_KEY, else the only key of the agent.
+    #[arg(long, value_name = "KEY", requires = "sign")]
+    pub(super) key: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(super) struct Approve {
     /// The run: its id, a unique beginning of it, or `latest`.
     pub(super) run: String,
@@ -130,6 +141,8 @@ pub(super) struct Approve {
     /// The digest that was reviewed; refused when something else waits by now.
     #[arg(long, value_name = "SHA256")]
     pub(super) digest: Option<String>,
+    #[command(flatten)]
+    pub(super) signing: Signing,
     /// Go on with the run at once.
     #[arg(long)]
     pub(super) resume: bool,
@@ -149,6 +162,8 @@ pub(super) struct Reject {
     /// The digest that was reviewed; refused when something else waits by now.
     #[arg(long, value_name = "SHA256")]
     pub(super) digest: Option<String>,
+    #[command(flatten)]
+    pub(super) signing: Signing,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,

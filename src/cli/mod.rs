@@ -11,6 +11,7 @@ mod progress;
 mod render;
 mod report;
 mod signals;
+mod signing;
 mod who;
 
 pub use exit::Exit;

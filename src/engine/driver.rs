@@ -327,7 +327,8 @@ impl Driver {
             };
             if !self.state.knows_decision(request.id()) {
                 let mut verdict = Verdict::Accepted;
-                let events = judge(&self.plan, &self.state, &request, self.engine.now());
+                let now = self.engine.now();
+                let events = judge(&self.plan, &self.state, &self.dir.id, &request, now);
                 if events.is_empty() {
                     let why = if self.state.status().ended() {
                         self.state.status().word()

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::NodePath;
+use crate::id::{NodePath, RunId};
 use crate::plan::Plan;
 use crate::run::{
     ApprovalDecided, ApprovalExpired, CancelRequested, DecisionRefused, NodeState, Payload,
-    RunState, Status,
+    RunState, Signer, Status,
 };
 
 /// What somebody asks of a run; one file of its inbox.
@@ -54,6 +54,7 @@ pub enum Verdict {
 pub(super) fn judge(
     plan: &Plan,
     state: &RunState,
+    run: &RunId,
     request: &Request,
     now: Timestamp,
 ) -> Vec<Payload> {
@@ -72,18 +73,33 @@ pub(super) fn judge(
         }
         Request::Decision { decision } => {
             let mut events: Vec<Payload> = Vec::new();
-            match refusal(plan, state, decision, now, &mut events) {
-                None => events.push(decision.clone().into()),
-                Some(reason) => events.push(
-                    DecisionRefused {
-                        decision: decision.clone(),
-                        reason,
-                    }
-                    .into(),
-                ),
-            }
+            let mut decision = decision.clone();
+            // What a request says of itself is no proof: who it is from is found out here. And the
+            // signature comes first, so that one that does not hold moves nothing at all.
+            let refused = match decision.signer(run) {
+                Ok(signer) => {
+                    decision.identity = identity(signer.as_ref());
+                    refusal(plan, state, &decision, now, &mut events)
+                }
+                Err(reason) => {
+                    decision.identity = identity(None);
+                    Some(reason)
+                }
+            };
+            events.push(match refused {
+                None => decision.into(),
+                Some(reason) => DecisionRefused { decision, reason }.into(),
+            });
             events
         }
+    }
+}
+
+/// How it is known who answered. Whose key it is will be asked of `approvers.yaml`, here.
+fn identity(signer: Option<&Signer>) -> String {
+    match signer {
+        Some(signer) => format!("ssh-key {}", signer.fingerprint),
+        None => "unverified".to_owned(),
     }
 }
 

@@ -50,6 +50,7 @@ pub fn seal(
     for file in &story.evidence {
         files.insert(file.path.clone(), blobs.get(file.sha256)?);
     }
+    files.extend(super::decisions::signed(&run.id, &recovered.records));
     let digests: Object = files
         .iter()
         .map(|(path, bytes)| {

@@ -4,6 +4,7 @@
 //! are idempotent and can be done again from the journal. Knows nothing of personas.
 
 mod bundle;
+mod decisions;
 mod node_log;
 mod test_case;
 

@@ -239,8 +239,20 @@ pub struct ApprovalDecided {
     pub at: Timestamp,
     /// What they said.
     pub comment: Option<String>,
-    /// How it is known who they are; `unverified` in single-user mode.
+    /// How it is known who they are: `unverified`, or `ssh-key` and the fingerprint of the key.
     pub identity: String,
+    /// What they signed, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SignedStatement>,
+}
+
+/// A statement and the SSH signature over its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedStatement {
+    /// The decision as it was signed, to the byte.
+    pub statement: String,
+    /// The signature as `ssh-keygen -Y sign` writes it.
+    pub ssh: String,
 }
 
 /// Data of `decision_refused`.

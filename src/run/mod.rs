@@ -12,6 +12,7 @@ mod next;
 mod ready;
 mod resume;
 mod settle;
+mod signature;
 mod state;
 
 #[cfg(test)]
@@ -22,9 +23,10 @@ pub use event::{
     ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
     Decision, DecisionRefused, Event, FailureRecord, FlowChanged, ForeachExpanded, NodeBypassed,
     NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted, RunCancelled,
-    RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted, RunSucceeded, StagedFile,
-    Stale, SubflowStarted,
+    RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted, RunSucceeded,
+    SignedStatement, StagedFile, Stale, SubflowStarted,
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};
+pub use signature::{NAMESPACE, Signer, fingerprint};
 pub use state::{RunState, Status};

@@ -679,6 +679,7 @@ impl<'a> Simulated<'a> {
                     at: self.now,
                     comment: None,
                     identity: "unverified".to_owned(),
+                    signature: None,
                 };
                 self.emit(decided);
             } else if let Some(at) = next.wake_at {

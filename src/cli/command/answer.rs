@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::Result;
 use super::drive::{Manner, drive, runtime};
-use crate::cli::args::{Approve, Cancel, Reject};
+use crate::cli::args::{Approve, Cancel, Reject, Signing};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
+use crate::cli::signing;
 use crate::engine::{Driver, Engine, OpenRun, Request, Verdict, gate};
 use crate::id::NodePath;
 use crate::run::{ApprovalDecided, Decision, Payload, Status};
@@ -30,6 +31,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
         args.digest.as_deref(),
         Decision::Approved,
         args.comment.clone(),
+        &args.signing,
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
     let manner = Manner {
@@ -86,6 +88,7 @@ pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Res
         args.digest.as_deref(),
         Decision::Rejected,
         Some(args.reason.clone()),
+        &args.signing,
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "reject", output)?;
     match (verdict, driver) {
@@ -181,19 +184,21 @@ fn decision(
     digest: Option<&str>,
     decision: Decision,
     comment: Option<String>,
+    signing: &Signing,
 ) -> std::result::Result<Request, Failure> {
     let waiting = run
         .state
         .find(node)
         .and_then(|id| run.state.instance(id).request.as_ref())
         .map(|request| request.digest);
+    let given = digest.is_some();
     let digest = match digest {
         Some(text) => Digest::parse(text)
             .ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))?,
         // Without a request the answer is refused when it is judged, with the reason.
         None => waiting.unwrap_or_else(|| Digest::of(b"")),
     };
-    let decision = ApprovalDecided {
+    let mut decision = ApprovalDecided {
         node: node.clone(),
         id: new_id(),
         digest,
@@ -202,7 +207,17 @@ fn decision(
         at: engine.now(),
         comment,
         identity: "unverified".to_owned(),
+        signature: None,
     };
+    // An answer to nothing is refused when it is judged; nobody's key is asked for that.
+    if signing.sign && (waiting.is_some() || given) {
+        let key = signing
+            .key
+            .clone()
+            .or_else(|| (engine.variable)("FLOWCTL_SSH_KEY"))
+            .filter(|key| !key.is_empty());
+        signing::sign(&mut decision, &run.dir.id, key.as_deref())?;
+    }
     Ok(Request::Decision { decision })
 }
 

@@ -1,0 +1,68 @@
+//! Signed decisions as files of the bundle, for `ssh-keygen -Y verify`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::RunId;
+use crate::run::{NAMESPACE, Payload};
+use crate::store::Record;
+
+/// The statements and signatures of a run's signed decisions, and the keys they were signed with.
+///
+/// The list of keys is for convenience: an auditor brings their own.
+pub(super) fn signed(run: &RunId, records: &[Record]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut keys = BTreeSet::new();
+    for record in records {
+        let Ok(Some(Payload::ApprovalDecided(decision))) =
+            Payload::parse(&record.event, &record.data)
+        else {
+            continue;
+        };
+        let Some(signed) = &decision.signature else {
+            continue;
+        };
+        if let Ok(Some(signer)) = decision.signer(run) {
+            keys.insert(format!(
+                "{} namespaces=\"{NAMESPACE}\" {}\n",
+                principal(&decision.by),
+                signer.public_key
+            ));
+        }
+        let name = format!("decisions/{}.json", record.seq);
+        files.insert(format!("{name}.sig"), signed.ssh.clone().into_bytes());
+        files.insert(name, signed.statement.clone().into_bytes());
+    }
+    if !keys.is_empty() {
+        let list = keys.into_iter().collect::<String>();
+        files.insert("decisions/allowed_signers".to_owned(), list.into_bytes());
+    }
+    files
+}
+
+/// A user's name as a principal: in `allowed_signers`, blanks end it, commas part it, and `*`, `?`
+/// and `!` are patterns.
+fn principal(user: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | ':' | '+');
+    user.chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_allow_anybody_else() {
+        assert_eq!(principal("ada@example.org"), "ada@example.org");
+        assert_eq!(
+            principal("ada\n* ssh-ed25519 AAAA"),
+            "ada___ssh-ed25519_AAAA"
+        );
+        assert_eq!(
+            (principal("*"), principal("")),
+            ("_".to_owned(), "_".to_owned())
+        );
+    }
+}
