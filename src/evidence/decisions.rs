@@ -42,6 +42,9 @@ pub(super) fn signed(run: &RunId, records: &[Record]) -> BTreeMap<String, Vec<u8
 /// A user's name as a principal: in `allowed_signers`, blanks end it, commas part it, and `*`, `?`
 /// and `!` are patterns.
 fn principal(user: &str) -> String {
+    if user.is_empty() {
+        return "_".to_owned();
+    }
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | ':' | '+');
     user.chars()
