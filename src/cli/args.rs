@@ -85,6 +85,10 @@ pub(super) struct Drive {
     /// Nodes at the same time.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) concurrency: u16,
+    /// A YAML file of secrets, `NAME: 'value'`, that only you can read; a variable
+    /// `FLOWCTL_SECRET_NAME` wins over it.
+    #[arg(long, value_name = "FILE", env = "FLOWCTL_SECRETS_FILE")]
+    pub(super) secrets_file: Option<PathBuf>,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
@@ -124,7 +128,7 @@ pub(super) struct Signing {
     #[arg(short = 'S', long)]
     pub(super) sign: bool,
     /// The key: a private key file, a `.pub` file or the `SHA256:…` fingerprint of a key in the
-    /// agent. Else FLOWCTL_SSH_KEY, else the only key of the agent.
+    /// agent. Else `FLOWCTL_SSH_KEY`, else the only key of the agent.
     #[arg(long, value_name = "KEY", requires = "sign")]
     pub(super) key: Option<String>,
 }

@@ -86,6 +86,7 @@ fn engine(args: &Args) -> Engine {
         contracts: crate::contracts::schema,
         who: who::who(),
         clock: jiff::Timestamp::now,
+        secrets: crate::engine::SecretsFile::default(),
         variable: who::variable,
     }
 }

@@ -86,6 +86,7 @@ impl Driver {
         let open = self.engine.replay(&self.dir, &read(&self.dir.journal())?)?;
         self.compiled = open.compiled;
         self.plan = Arc::clone(&self.compiled.plan);
+        self.redactor = self.engine.redactor(&self.plan);
         self.state = open.state;
         observer.event(&self.plan, &self.state, &event);
         Ok(stale)

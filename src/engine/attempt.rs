@@ -91,7 +91,7 @@ pub(super) async fn run(
                     idempotency_key: &key,
                 };
                 let outcome = host.registry.call(&tool.name, &call, host.as_ref())?;
-                let outcome = without_secrets(outcome, &hidden);
+                let outcome = without_secrets(outcome, &hidden)?;
                 if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
                     return Err(Failure::new(format!(
                         "`{port}` of its output breaks its contract: {violation}"
@@ -179,18 +179,24 @@ pub(super) fn redacted(failure: Failure, redactor: &Redactor) -> Failure {
     }
 }
 
-/// An outcome that holds no secret, in its files neither: all of it is written down.
-fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Outcome {
+/// An outcome that holds no secret: all of it is written down. A file with a secret in it is
+/// refused: it would be useless with the secret taken out, and a leak with it.
+fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Result<Outcome, Failure> {
     if redactor.is_empty() {
-        return outcome;
+        return Ok(outcome);
     }
     outcome.output = redactor.value(outcome.output);
-    for file in outcome.files.iter_mut().chain(&mut outcome.evidence) {
-        if let Ok(text) = std::str::from_utf8(&file.content) {
-            file.content = redactor.text(text).into_bytes();
+    outcome.subject = outcome.subject.map(|subject| redactor.text(&subject));
+    for file in outcome.files.iter().chain(&outcome.evidence) {
+        if redactor.finds(file.path.as_bytes()) || redactor.finds(&file.content) {
+            return Err(Failure::new(format!(
+                "its file `{}` holds a secret, and files are kept and published",
+                file.path
+            ))
+            .help("let the file name the place where the secret is kept, a variable or a vault, instead of the secret"));
         }
     }
-    outcome
+    Ok(outcome)
 }
 
 fn timed_out(limit: Duration) -> Failure {

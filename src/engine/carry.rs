@@ -265,7 +265,7 @@ impl Driver {
             false,
             observer,
         )?;
-        let redactor = self.redactor(id);
+        let redactor = self.redactor.clone();
         let work = match self.work(id, key, &redactor) {
             Ok(work) => work,
             Err(failure) => {

@@ -19,6 +19,7 @@ use super::scope::Values;
 use crate::plan::Plan;
 use crate::run::{Event, InstanceId, NodeState, Payload, RunResumed, RunStarted, RunState, Status};
 use crate::store::{Blobs, Inbox, Journal, RunDir, RunLock};
+use crate::tool::Redactor;
 
 /// How often the inbox is looked at; there is no portable way to be told.
 const INBOX_POLL: Duration = Duration::from_millis(200);
@@ -69,6 +70,8 @@ pub struct Driver {
     /// Attempts that were begun and have not reported.
     pub(super) in_flight: BTreeSet<InstanceId>,
     pub(super) torn: u64,
+    /// What must not be in anything that nodes say.
+    pub(super) redactor: Redactor,
     _lock: RunLock,
 }
 
@@ -98,6 +101,7 @@ impl Driver {
         let plan = Arc::clone(&compiled.plan);
         state.set_durable(&plan, journal.durable());
         Self {
+            redactor: engine.redactor(&plan),
             engine: engine.clone(),
             inbox: Inbox::new(dir.inbox()),
             dir,

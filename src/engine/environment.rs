@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::compiled::Compiled;
 use super::error::Error;
+use super::secrets::SecretsFile;
 use crate::diagnostic::Diagnostics;
 use crate::plan::Plan;
 use crate::store::{Content, Layout, RunDir, SkillFiles, Snapshot};
@@ -35,6 +36,8 @@ pub struct Engine {
     pub who: Who,
     /// The clock.
     pub clock: fn() -> Timestamp,
+    /// Secrets that are not in the environment.
+    pub secrets: SecretsFile,
     /// Reads an environment variable.
     pub variable: fn(&str) -> Option<String>,
 }

@@ -21,6 +21,7 @@ mod publish;
 mod resolve;
 mod review;
 mod scope;
+mod secrets;
 mod start;
 
 pub use compiled::Compiled;
@@ -33,3 +34,4 @@ pub use open::OpenRun;
 pub use overview::Overview;
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
+pub use secrets::SecretsFile;

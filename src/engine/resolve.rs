@@ -8,8 +8,8 @@ use super::attempt::Work;
 use super::driver::Driver;
 use super::host::NodeHost;
 use super::publish::{base_digest, manifest};
-use super::scope::{At, RunScope, secret_variable};
-use crate::expr::{Binding, EvalError, Head, Secrets, Use};
+use super::scope::{At, RunScope};
+use crate::expr::{Binding, EvalError, Secrets, Use};
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure};
 use crate::run::{InstanceId, StagedFile};
@@ -31,7 +31,7 @@ impl Driver {
             inputs: &self.started.inputs,
             env: &self.started.env,
             run: self.dir.id.as_str(),
-            variable: self.engine.variable,
+            engine: &self.engine,
             at,
             approval,
             secrets,
@@ -145,19 +145,6 @@ impl Driver {
                 Ok(StagedFile { base, ..file })
             })
             .collect()
-    }
-
-    /// The secrets that a node is given, to be taken out of all that it says.
-    pub(super) fn redactor(&self, id: InstanceId) -> Redactor {
-        let node = self.state.node(&self.plan, id);
-        let uses = node.bindings().into_iter().flat_map(Binding::uses);
-        Redactor::new(uses.filter_map(|used| match used {
-            Use::Reference(reference) => match &reference.head {
-                Head::Secret(name) => (self.engine.variable)(&secret_variable(name)),
-                _ => None,
-            },
-            _ => None,
-        }))
     }
 
     pub(super) fn work(

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::environment::Engine;
+use super::secrets::secret_variable;
 use crate::expr::{EvalError, Head, Scope, Secrets};
 use crate::plan::Plan;
 use crate::run::{InstanceId, Payload, RunState};
@@ -78,7 +80,7 @@ pub(super) struct RunScope<'a> {
     pub(super) inputs: &'a Object,
     pub(super) env: &'a Object,
     pub(super) run: &'a str,
-    pub(super) variable: fn(&str) -> Option<String>,
+    pub(super) engine: &'a Engine,
     /// The node, or a node of the flow whose outputs are wanted; none for the run's own flow.
     pub(super) at: Option<At>,
     pub(super) approval: Option<Value>,
@@ -194,9 +196,9 @@ impl Scope for RunScope<'_> {
             Head::Secret(name) => match self.secrets {
                 Secrets::Name => Cow::Owned(Value::String(format!("${{{head}}}"))),
                 Secrets::Reveal => {
-                    let variable = secret_variable(name);
-                    let value = (self.variable)(&variable).ok_or_else(|| {
-                        missing(head, &format!("set the environment variable `{variable}`"))
+                    let value = self.engine.secret(name).ok_or_else(|| {
+                        let variable = secret_variable(name);
+                        missing(head, &format!("set the environment variable `{variable}`, or put `{name}` into the file of `--secrets-file`"))
                     })?;
                     Cow::Owned(Value::String(value))
                 }
@@ -214,14 +216,6 @@ impl Scope for RunScope<'_> {
     fn env(&self) -> Value {
         Value::Object(self.env.clone())
     }
-}
-
-/// The environment variable that holds a secret.
-pub(super) fn secret_variable(name: &str) -> String {
-    format!(
-        "FLOWCTL_SECRET_{}",
-        name.replace('-', "_").to_ascii_uppercase()
-    )
 }
 
 impl RunScope<'_> {

@@ -115,6 +115,18 @@ impl Engine {
                     if env.contains_key(&name) {
                         continue;
                     }
+                    if let Some(secret) = name.strip_prefix(super::secrets::PREFIX) {
+                        problems.push(
+                            Diagnostic::error(
+                                Code::NotAvailable,
+                                format!("the environment variable `{name}` holds a secret, and what `env` reads is written down"),
+                                &scope.source,
+                                span,
+                            )
+                            .help(format!("write `${{secrets.{secret}}}` in the node that needs it")),
+                        );
+                        continue;
+                    }
                     match (self.variable)(&name) {
                         Some(value) => {
                             env.insert(name, Value::String(value));

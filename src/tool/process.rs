@@ -118,6 +118,14 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    // Who is given a secret is given it by name; the others must not find it in the environment.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"FLOWCTL_SECRET")
+            && !spec.env.iter().any(|(given, _)| name == given.as_str())
+        {
+            command.env_remove(name);
+        }
+    }
     let mut child = command.spawn()?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let stdin = child.stdin.take();

@@ -156,7 +156,7 @@ outputs: { o: '${A.output.stdout}' }
     let without = with(
         "nodes:\n  - { name: A, type: process, command: ['true'], env: { T: '${secrets.api-token}' } }\n",
     );
-    assert_snapshot!(failure(&without), @r#"failed: `A`: its `env`: `secrets.api-token` has no value here: set the environment variable `FLOWCTL_SECRET_API_TOKEN`"#);
+    assert_snapshot!(failure(&without), @r#"failed: `A`: its `env`: `secrets.api-token` has no value here: set the environment variable `FLOWCTL_SECRET_API_TOKEN`, or put `api-token` into the file of `--secrets-file`"#);
 }
 
 #[test]
@@ -178,9 +178,8 @@ outputs: { o: '${Said.output.stdout}', card: '${Card.output.text}' }
     )
     .file(
         "skills/Card/skill.yaml",
-        "inputs:\n  token: { schema: { type: string } }\noutputs:\n  text: { value: '<{{ token }}>' }\nfiles:\n  - { source: card.txt.tera, target: card.txt }\n",
+        "inputs:\n  token: { schema: { type: string } }\noutputs:\n  text: { value: '<{{ token }}>' }\n",
     )
-    .file("skills/Card/card.txt.tera", "token {{ token }}\n")
     .env("FLOWCTL_SECRET_API_TOKEN", "s3cr3t-value");
     let ran = test
         .output(["-vvv", "run", "flow.yaml", "--run-id", "r"])

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::drive::{Manner, drive, runtime};
+use super::drive::{Manner, drive, runtime, with_secrets};
 use crate::cli::args::{Approve, Cancel, Reject, Signing};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,6 +20,8 @@ use crate::value::Digest;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
+    // Before the answer: what keeps the run from going on should not be found after it.
+    let engine = &with_secrets(engine, &args.drive)?;
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())

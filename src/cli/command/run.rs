@@ -1,7 +1,7 @@
 //! `flowctl run` and `flowctl resume`.
 
 use super::Result;
-use super::drive::{Manner, conclude, drive, tell_edited};
+use super::drive::{Manner, conclude, drive, tell_edited, with_secrets};
 use crate::cli::args::{Resume, Run};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -13,6 +13,7 @@ use crate::run::Status;
 use crate::value::{Object, Value};
 
 pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
+    let engine = &with_secrets(engine, &args.drive)?;
     let id = args
         .run_id
         .as_deref()
@@ -103,6 +104,7 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
 }
 
 pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Result {
+    let engine = &with_secrets(engine, &args.drive)?;
     let dir = engine.layout.find(&args.run)?;
     let manner = Manner {
         concurrency: args.drive.concurrency,
