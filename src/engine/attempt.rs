@@ -160,7 +160,9 @@ async fn run_command(
     match finished {
         Ok(finished) => {
             let stopped = finished.cancelled;
-            let result = read_process(&spec, finished, output, timeout).and_then(finish_value);
+            // What is said was cleaned as it came; read as JSON, it may be said anew.
+            let result = read_process(&spec, finished, output, timeout)
+                .and_then(|value| finish_value(spec.redactor.value(value)));
             (result, stopped)
         }
         Err(error) => (Err(cannot_start(&spec, &error)), false),

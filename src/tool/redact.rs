@@ -1,8 +1,9 @@
 //! [`Redactor`]: takes secrets out of what tools say, before anything is written down.
 //!
 //! A secret is known as it is, and in the forms that tools commonly give it: as JSON, URLs, markup,
-//! hexadecimal digits and base64 write it, also inside of a longer text in base64. What compresses,
-//! encrypts, hashes, reverses or cuts a secret up hides it from here.
+//! hexadecimal digits and base64 write it, also inside of a longer text in base64, and in JSON inside
+//! of a JSON string. What nests deeper, compresses, encrypts, hashes, reverses or cuts a secret up
+//! hides it from here.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -134,12 +135,11 @@ fn add_forms(value: &str, forms: &mut BTreeSet<String>) {
         if base.len() > LONGEST {
             continue;
         }
-        let json = json(base);
-        // JSON inside of a JSON string.
-        forms.insert(self::json(&json));
-        forms.insert(ascii(&json));
-        forms.insert(json);
-        forms.insert(markup(base));
+        // Markup, and JSON, often stand inside of a JSON string in turn.
+        let markup = markup(base);
+        let inner: Vec<String> = json(base).into_iter().chain([markup]).collect();
+        forms.extend(inner.iter().flat_map(|form| json(form)));
+        forms.extend(inner);
         for upper in [true, false] {
             // As `encodeURIComponent`, Python's `quote` and HTML forms write it.
             forms.insert(percent(base, "-_.~", "%20", upper));
@@ -177,10 +177,16 @@ fn add_forms(value: &str, forms: &mut BTreeSet<String>) {
     }
 }
 
-/// A text as it stands inside of a JSON string.
-fn json(text: &str) -> String {
+/// A text as it stands inside of a JSON string: as most write it, and as Python, PHP and Go do.
+fn json(text: &str) -> [String; 4] {
     let quoted = Value::String(text.to_owned()).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    let plain = &quoted[1..quoted.len() - 1];
+    let go = plain
+        .replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e");
+    let php = ascii(&plain.replace('/', "\\/"));
+    [plain.to_owned(), ascii(plain), php, go]
 }
 
 /// JSON with everything beyond ASCII as `\u…`, as Python writes it.

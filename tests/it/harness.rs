@@ -100,6 +100,11 @@ impl Test {
         self.dir.path().join(path)
     }
 
+    /// `HOME` of every command.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     #[track_caller]
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

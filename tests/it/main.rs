@@ -23,4 +23,5 @@ mod gates;
 mod harness;
 mod nodes;
 mod publish;
+mod secrets;
 mod signed;
