@@ -68,7 +68,7 @@ impl Output {
 }
 
 /// Quotes a word for a shell, when it needs it.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| {
         c.is_ascii_alphanumeric()
             || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '=' | ',')

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::output::{Output, quote};
 use crate::engine::OpenRun;
+use crate::id::NodePath;
 use crate::run::{InstanceId, NodeState};
 use crate::value::Object;
 
@@ -127,9 +128,12 @@ pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
                     .failure()
                     .cloned()
                     .unwrap_or((None, String::new(), None));
-            let node = node.map_or_else(String::new, |node| format!("`{node}`: "));
-            output.say(&format!("failed: {node}{message}"));
+            let of = node
+                .as_ref()
+                .map_or_else(String::new, |node| format!("`{node}`: "));
+            output.say(&format!("failed: {of}{message}"));
             if let Some(help) = help {
+                let help = concrete(&help, id.as_str(), node.as_ref(), output);
                 output.say(&format!("help: {help}"));
             }
             output.say(&format!(
@@ -155,6 +159,25 @@ pub(super) fn closing(run: &OpenRun, status: &str, output: &mut Output) {
             ));
         }
     }
+}
+
+/// Help whose commands can be typed as they stand: `RUN` and `NODE` become what they stand for.
+pub(super) fn concrete(help: &str, run: &str, node: Option<&NodePath>, output: &Output) -> String {
+    let part = |(index, text): (usize, &str)| {
+        // Every second part stands between backticks.
+        let command = text.strip_prefix("flowctl ").filter(|_| index % 2 == 1);
+        let Some(command) = command else {
+            return text.to_owned();
+        };
+        let words = command.split(' ').map(|word| match (word, node) {
+            ("RUN", _) => run.to_owned(),
+            ("NODE", Some(node)) => quote(node.as_str()),
+            _ => word.to_owned(),
+        });
+        output.next(&words.collect::<Vec<_>>().join(" "))
+    };
+    let parts: Vec<String> = help.split('`').enumerate().map(part).collect();
+    parts.join("`")
 }
 
 /// Where the evidence of a run is, once it is sealed.

@@ -432,7 +432,7 @@ nodes:
       Once          succeeded in <duration>
       Fails         failed: `sh` exited with code 1
     failed: `Fails`: `sh` exited with code 1
-    help: `flowctl logs RUN NODE` shows all that it printed
+    help: `flowctl logs r Fails` shows all that it printed
       resume   flowctl resume r
     "#);
     test.output(["resume", "r"]).exits(4);

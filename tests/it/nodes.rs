@@ -87,7 +87,7 @@ fn a_process_that_fails_says_how() {
       line 5
       line 6
       line 7
-    help: `flowctl logs RUN NODE` shows all that it printed
+    help: `flowctl logs <run> A` shows all that it printed
     "#);
     assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [sh, -c, 'kill -9 $$'] }\n")), @r#"failed: `A`: `sh` was ended by signal 9"#);
     assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [no-such-program-here, x] }\n")), @r#"
@@ -318,7 +318,7 @@ fn a_sub_flow_has_inputs_defaults_and_outputs() {
     );
     assert_snapshot!(failure(&test), @r#"
     failed: `Sub/Bad`: `false` exited with code 1
-    help: `flowctl logs RUN NODE` shows all that it printed
+    help: `flowctl logs <run> Sub/Bad` shows all that it printed
     "#);
 }
 
@@ -354,7 +354,7 @@ outputs: { each: '${Each.output}', sum: '${Sum.output.stdout}', last: '${Each.ou
     assert_snapshot!(failure(&with("inputs: { n: { type: object, default: { a: 1 } } }\nnodes:\n  - { name: Each, type: process, command: [echo, '${item}'], foreach: '${inputs.n}' }\n")), @r#"failed: `Each`: `foreach` needs a list, and this is an object"#);
     assert_snapshot!(failure(&with("nodes:\n  - { name: Each, type: process, command: [sh, -c, 'test $0 != b', '${item}'], foreach: [a, b, c] }\n")), @r#"
     failed: `Each[1]`: `sh` exited with code 1
-    help: `flowctl logs RUN NODE` shows all that it printed
+    help: `flowctl logs <run> 'Each[1]'` shows all that it printed
     "#);
 }
 

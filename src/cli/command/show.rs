@@ -21,11 +21,11 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
     let run = engine.read_run(&dir)?;
     let status = run.status_word();
     let text = match &args.node {
-        Some(node) => one_node(&run, node, args.json)?,
+        Some(node) => one_node(&run, node, args.json, output)?,
         None if args.json => {
             serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text")
         }
-        None => whole(&run, status),
+        None => whole(&run, status, output),
     };
     output.data(&text)?;
     Ok(if args.exit_status {
@@ -35,7 +35,7 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
     })
 }
 
-fn whole(run: &OpenRun, status: &str) -> String {
+fn whole(run: &OpenRun, status: &str, output: &Output) -> String {
     let mut text = format!("run {} of {}: {status}\n", run.id(), run.started.flow);
     let started = run
         .events
@@ -70,11 +70,15 @@ fn whole(run: &OpenRun, status: &str) -> String {
     for line in decisions(run) {
         _ = writeln!(text, "{line}");
     }
-    if let Some((node, message, _)) = run.state.failure() {
-        let node = node
+    if let Some((node, message, help)) = run.state.failure() {
+        let of = node
             .as_ref()
             .map_or_else(String::new, |node| format!("`{node}`: "));
-        _ = writeln!(text, "\nfailed: {node}{message}");
+        _ = writeln!(text, "\nfailed: {of}{message}");
+        if let Some(help) = help {
+            let help = report::concrete(help, run.id().as_str(), node.as_ref(), output);
+            _ = writeln!(text, "help: {help}");
+        }
     }
     if let Some(bundle) = report::bundle(run) {
         _ = writeln!(text, "\nevidence {bundle}");
@@ -129,7 +133,12 @@ fn decisions(run: &OpenRun) -> Vec<String> {
         .collect()
 }
 
-fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<String, Failure> {
+fn one_node(
+    run: &OpenRun,
+    name: &str,
+    as_json: bool,
+    screen: &Output,
+) -> std::result::Result<String, Failure> {
     let Some(id) = run.state.find(&NodePath::from(name)) else {
         let walk = run.state.walk(&run.compiled.plan);
         let paths: Vec<&str> = walk
@@ -172,6 +181,7 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
         .as_ref()
         .and_then(|error| error.help.as_ref())
     {
+        let help = report::concrete(help, run.id().as_str(), Some(&instance.path), screen);
         _ = writeln!(text, "help: {help}");
     }
     if let Some(request) = &instance.request {
