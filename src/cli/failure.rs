@@ -83,7 +83,7 @@ impl From<store::Error> for Failure {
         match error {
             store::Error::NoSuchRun(_) => Self::usage(message),
             store::Error::Exists(_) => Self::usage(message).help("resume it, or give another `--run-id`"),
-            store::Error::Locked { .. } => Self::new(Exit::LOCKED, message).help("wait for it to end, or follow it with `flowctl logs RUN -f`"),
+            store::Error::Locked { run, .. } => Self::new(Exit::LOCKED, message).help(format!("wait for it to end, or follow it with `flowctl logs {run} -f`")),
             store::Error::Damaged { .. } => Self::new(Exit::UNEXPECTED, message)
                 .help("nothing was changed; restore the file from a copy, for example the one in the run's evidence bundle"),
             store::Error::NewerFormat { .. } => Self::new(Exit::UNEXPECTED, message).help("use the newer flowctl that wrote it; nothing was changed"),

@@ -369,7 +369,7 @@ fn a_second_driver_is_told_who_the_first_is() {
     );
     assert_snapshot!(test.scrub(&second.stderr), @r#"
     error: run `r` is driven by another process: `flowctl run`, process <pid> on <host>, since <time>
-    help: wait for it to end, or follow it with `flowctl logs RUN -f`
+    help: wait for it to end, or follow it with `flowctl logs r -f`
     "#);
     assert_eq!(
         test.output(["show", "r", "--json"]).exits(0).json()["status"],

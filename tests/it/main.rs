@@ -24,4 +24,5 @@ mod harness;
 mod nodes;
 mod publish;
 mod secrets;
+#[cfg(feature = "sign")]
 mod signed;

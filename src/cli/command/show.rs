@@ -60,6 +60,11 @@ fn whole(run: &OpenRun, status: &str, output: &Output) -> String {
     for id in walk {
         let instance = run.state.instance(id);
         let note = note(instance);
+        // The table keeps its form; the whole message is shown with the node.
+        let note = match note.split_once('\n') {
+            Some((first, _)) => format!("{first} …"),
+            None => note,
+        };
         _ = writeln!(
             text,
             "  {:<width$}  {:<10}{note}",
