@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Error, TestCase, lock};
-use crate::run::{Decision, Payload, StagedFile};
+use crate::run::{ApprovalDecided, Decision, Payload, StagedFile};
 use crate::store::{Blobs, Layout, Record, RunDir, read, replace};
 use crate::value::{Digest, Object};
 
@@ -50,7 +50,8 @@ pub fn seal(
     for file in &story.evidence {
         files.insert(file.path.clone(), blobs.get(file.sha256)?);
     }
-    files.extend(super::decisions::signed(&run.id, &recovered.records));
+    let signed = story.signed.iter().map(|(seq, decision)| (*seq, decision));
+    files.extend(super::decisions::signed(&run.id, signed));
     let digests: Object = files
         .iter()
         .map(|(path, bytes)| {
@@ -159,6 +160,8 @@ struct Story {
     inputs: Object,
     nodes: Vec<(String, String, String)>,
     decisions: Vec<Value>,
+    /// The answers that counted and are signed, by the number of their record.
+    signed: Vec<(u64, ApprovalDecided)>,
     spoken: Vec<String>,
     published: Vec<StagedFile>,
     not_reviewed: Vec<String>,
@@ -230,6 +233,9 @@ impl Story {
                 self.decisions.push(
                     json!({ "seq": record.seq, "ts": ts, "event": record.event, "decision": data }),
                 );
+                if data.signature.is_some() {
+                    self.signed.push((record.seq, data));
+                }
             }
             Payload::DecisionRefused(data) => {
                 self.spoken.push(format!(

@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::RunId;
-use crate::run::{NAMESPACE, Payload};
-use crate::store::Record;
+use crate::run::{ApprovalDecided, NAMESPACE};
 
-/// The statements and signatures of a run's signed decisions, and the keys they were signed with.
+/// The statements and signatures of a run's signed decisions, by the number of their record, and
+/// the keys they were signed with.
 ///
 /// The list of keys is for convenience: an auditor brings their own.
-pub(super) fn signed(run: &RunId, records: &[Record]) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn signed<'a>(
+    run: &RunId,
+    decisions: impl IntoIterator<Item = (u64, &'a ApprovalDecided)>,
+) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut keys = BTreeSet::new();
-    for record in records {
-        let Ok(Some(Payload::ApprovalDecided(decision))) =
-            Payload::parse(&record.event, &record.data)
-        else {
-            continue;
-        };
+    for (seq, decision) in decisions {
         let Some(signed) = &decision.signature else {
             continue;
         };
@@ -28,7 +26,7 @@ pub(super) fn signed(run: &RunId, records: &[Record]) -> BTreeMap<String, Vec<u8
                 signer.public_key
             ));
         }
-        let name = format!("decisions/{}.json", record.seq);
+        let name = format!("decisions/{seq}.json");
         files.insert(format!("{name}.sig"), signed.ssh.clone().into_bytes());
         files.insert(name, signed.statement.clone().into_bytes());
     }
