@@ -12,12 +12,12 @@ use super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, LEDGER, LOCK, open_object};
 use super::ledger::{self, Entry, Receipt, write};
 use super::material::Material;
 use super::node_log::log_name;
-use super::record::Chain;
+use super::record::{Chain, text};
 use super::write::{draft, sweep};
-use super::{Error, Signer, lock};
+use super::{Error, PublicKey, Signer, lock};
 use crate::id::{NodePath, RunId};
 use crate::store::{Layout, RunDir};
-use crate::value::Digest;
+use crate::value::{Digest, Object};
 
 /// What the journal alone does not say of a writing; it follows from the flow of the run.
 pub struct Derived {
@@ -90,7 +90,7 @@ pub fn rebuild(
             rebuilt.notes.push(format!(
                 "the bundle of run {} was signed by {}, and neither its signature nor the key is here: it is unsigned now",
                 one.run,
-                close.signer.as_ref().map_or_else(String::new, super::PublicKey::fingerprint),
+                close.signer.as_ref().map_or_else(String::new, PublicKey::fingerprint),
             ));
             close.signer = None;
             prepared = folder.prepare(material, &one.draft, signer)?;
@@ -165,13 +165,22 @@ fn plan(
     for run in layout.all_runs()? {
         let material = Material::of(&run)?;
         let receipts = known(&run, &material);
-        match receipts {
-            Some(receipts) => {
-                for receipt in receipts {
-                    planned.push(stated(receipt)?);
-                }
+        if let Some(receipts) = receipts {
+            for receipt in receipts {
+                planned.push(stated(receipt)?);
             }
-            None => derived(&run, &material, signer, derive, &mut planned)?,
+        } else {
+            let lost = Lost {
+                root: &root,
+                run: &run,
+                material: &material,
+                signer,
+                derive,
+            };
+            match lost.of_ledger(&old)? {
+                Some(found) => planned.extend(found),
+                None => planned.extend(lost.of_journal()?),
+            }
         }
         materials.insert(run.id.clone(), material);
     }
@@ -259,53 +268,101 @@ fn known(run: &RunDir, material: &Material) -> Option<Vec<Receipt>> {
     complete.then_some(receipts)
 }
 
-/// The writings of a run as its journal tells them.
-fn derived(
-    run: &RunDir,
-    material: &Material,
-    signer: Option<&Signer>,
-    derive: &dyn Fn(&RunDir, u64) -> Result<Derived, Error>,
-    planned: &mut Vec<Planned>,
-) -> Result<(), Error> {
-    let mut done = BTreeSet::new();
-    for (upto, closes) in material.writings() {
-        let Derived {
-            wanted,
-            subject,
-            graph,
-        } = derive(run, upto)?;
-        let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for (seq, projected) in material.all(upto) {
-            if wanted(&projected.node) && done.insert(seq) {
-                logs.entry(log_name(&projected.node)).or_default().push(seq);
+/// A run whose receipts are lost.
+struct Lost<'a> {
+    root: &'a Path,
+    run: &'a RunDir,
+    material: &'a Material,
+    signer: Option<&'a Signer>,
+    derive: &'a dyn Fn(&RunDir, u64) -> Result<Derived, Error>,
+}
+
+impl Lost<'_> {
+    /// The writings as the ledger tells them, if it knows all of them.
+    fn of_ledger(&self, old: &[Entry]) -> Result<Option<Vec<Planned>>, Error> {
+        let own: Vec<&Entry> = old
+            .iter()
+            .filter(|entry| entry.run == self.run.id)
+            .collect();
+        let closed: BTreeSet<u64> = own
+            .iter()
+            .filter(|entry| entry.bundle.is_some())
+            .map(|entry| entry.upto)
+            .collect();
+        let fits = own.iter().all(|entry| entry.upto <= self.material.last());
+        if own.is_empty() || !fits || !self.material.closings().is_subset(&closed) {
+            return Ok(None);
+        }
+        let mut planned = Vec::with_capacity(own.len());
+        for entry in own {
+            let (graph, envelopes) = match &entry.bundle {
+                None => (String::new(), BTreeMap::new()),
+                Some(bundle) => (
+                    (self.derive)(self.run, entry.upto)?.graph,
+                    envelopes(self.root, &bundle.subject, &self.run.id),
+                ),
+            };
+            planned.push(stated(Receipt {
+                entry: entry.clone(),
+                graph,
+                envelopes,
+            })?);
+        }
+        Ok(Some(planned))
+    }
+
+    /// The writings as the journal tells them.
+    fn of_journal(&self) -> Result<Vec<Planned>, Error> {
+        let mut planned = Vec::new();
+        let mut done = BTreeSet::new();
+        for (upto, closes) in self.material.writings() {
+            let Derived {
+                wanted,
+                subject,
+                graph,
+            } = (self.derive)(self.run, upto)?;
+            let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+            for (seq, projected) in self.material.all(upto) {
+                if wanted(&projected.node) && done.insert(seq) {
+                    logs.entry(log_name(&projected.node)).or_default().push(seq);
+                }
             }
-        }
-        if logs.is_empty() && !closes {
-            continue;
-        }
-        let Some(record) = material.upto(upto).last() else {
-            continue;
-        };
-        planned.push(Planned {
-            ts: record.ts,
-            n: 0,
-            run: run.id.clone(),
-            draft: Draft {
-                upto,
-                logs,
-                close: closes.then(|| Close {
+            let Some(record) = self.material.upto(upto).last() else {
+                continue;
+            };
+            if logs.is_empty() && !closes {
+                continue;
+            }
+            let (graph, close) = if closes {
+                // A bundle that is there says by whom it was signed, or that it was not.
+                let signer = match bundle_of(self.root, &subject, &self.run.id) {
+                    None => self.signer.map(Signer::public),
+                    Some((_, manifest)) => manifest
+                        .get("signature")
+                        .and_then(|signature| PublicKey::parse(signature["key"].as_str()?).ok()),
+                };
+                let close = Close {
+                    envelopes: envelopes(self.root, &subject, &self.run.id),
                     subject,
                     graph: graph.clone(),
-                    signer: signer.map(Signer::public),
-                    envelopes: BTreeMap::new(),
+                    signer,
                     superseded: None,
-                }),
-            },
-            stated: None,
-            graph: if closes { graph } else { String::new() },
-        });
+                };
+                (graph, Some(close))
+            } else {
+                (String::new(), None)
+            };
+            planned.push(Planned {
+                ts: record.ts,
+                n: 0,
+                run: self.run.id.clone(),
+                draft: Draft { upto, logs, close },
+                stated: None,
+                graph,
+            });
+        }
+        Ok(planned)
     }
-    Ok(())
 }
 
 /// Where the bundle of a run may lie.
@@ -347,29 +404,27 @@ fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Material, Str
     Some((material, graph))
 }
 
+/// The folder that holds the bundle of a run, and its manifest.
+fn bundle_of(root: &Path, subject: &str, run: &RunId) -> Option<(PathBuf, Object)> {
+    let name = crate::slug::Slug::of(subject).to_string();
+    places(root, &name, run).into_iter().find_map(|dir| {
+        let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
+        (text(&manifest, "run") == run.as_str()).then_some((dir, manifest))
+    })
+}
+
 /// What is signed in the bundle of a run.
 fn envelopes(root: &Path, subject: &str, run: &RunId) -> BTreeMap<String, String> {
-    let name = crate::slug::Slug::of(subject).to_string();
-    let mut found = BTreeMap::new();
-    // The folder of its own wins over the one that it may share with a later run.
-    for dir in places(root, &name, run) {
-        let own = fs::read(dir.join(bundle::MANIFEST))
-            .ok()
-            .and_then(|bytes| open_object(&bytes).ok())
-            .is_some_and(|manifest| {
-                manifest.get("run").and_then(|id| id.as_str()) == Some(run.as_str())
-            });
-        if !own {
-            continue;
-        }
-        for path in files(&dir) {
-            let signed = path == bundle::ENVELOPE || path.ends_with(bundle::OSCAL_ENVELOPE);
-            if let Some(text) = fs::read_to_string(dir.join(&path)).ok().filter(|_| signed) {
-                found.insert(path, text);
-            }
-        }
-    }
-    found
+    let Some((dir, _)) = bundle_of(root, subject, run) else {
+        return BTreeMap::new();
+    };
+    files(&dir)
+        .into_iter()
+        .filter(|path| path == bundle::ENVELOPE || path.ends_with(bundle::OSCAL_ENVELOPE))
+        .filter(|path| !path.starts_with(HISTORY))
+        .filter_map(|path| Some((fs::read_to_string(dir.join(&path)).ok()?, path)))
+        .map(|(text, path)| (path, text))
+        .collect()
 }
 
 /// Every file below a folder, by path relative to it; links are files.

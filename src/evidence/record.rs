@@ -116,7 +116,7 @@ mod tests {
             for bit in 0..8 {
                 let mut bad = good.clone();
                 bad[at] ^= 1 << bit;
-                let line = good[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = good[..at].split(|byte| *byte == b'\n').count();
                 let found = Chain::read(&bad).broken.map(|(line, _)| line);
                 assert_eq!(found, Some(line), "byte {at}, bit {bit}");
             }

@@ -387,7 +387,7 @@ impl Check<'_> {
             match bundle_dir(path) {
                 Some(dir) => dirs.entry(dir).or_default().push(path),
                 None if !self.bad.contains(path) => {
-                    self.wrong(path, None, "it belongs to no bundle")
+                    self.wrong(path, None, "it belongs to no bundle");
                 }
                 None => {}
             }
@@ -914,5 +914,5 @@ fn difference(path: &str, known: &Indexed, bytes: &[u8]) -> (Option<usize>, Stri
 /// The first line in which two texts differ, from 1.
 fn first_difference(a: &[u8], b: &[u8]) -> usize {
     let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    a[..same].iter().filter(|byte| **byte == b'\n').count() + 1
+    a[..same].split(|byte| *byte == b'\n').count()
 }
