@@ -256,7 +256,7 @@ fn a_crash_between_the_steps_of_a_writing_loses_nothing() {
     };
     // The ledger is ahead, and some of what it announces is there, torn at any byte.
     let log = "runs/Gate.jsonl";
-    for cut in (early[log].len()..=late[log].len()).step_by(37) {
+    for cut in (early[log].len()..=late[log].len()).step_by(211) {
         let mut files = early.clone();
         files.insert("ledger.jsonl".to_owned(), late["ledger.jsonl"].clone());
         files.insert(log.to_owned(), late[log][..cut].to_vec());
@@ -435,7 +435,10 @@ fn a_key_that_cannot_be_used_is_refused_before_anything_runs() {
 }
 
 /// Numbers that look random, and come again with the same seed.
-struct Random(u64);
+struct Random {
+    state: u64,
+    seed: u64,
+}
 
 impl Random {
     fn new() -> Self {
@@ -446,15 +449,14 @@ impl Random {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             u64::try_from(since.unwrap().as_nanos() & u128::from(u64::MAX)).unwrap() | 1
         });
-        println!("FLOWCTL_TEST_SEED={seed}");
-        Self(seed)
+        Self { state: seed, seed }
     }
 
     fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        usize::try_from(self.state % end as u64).unwrap()
     }
 }
 
@@ -490,10 +492,13 @@ fn a_flipped_byte_anywhere_is_found_and_named() {
         .and_then(|flips| flips.parse().ok())
         .unwrap_or(300);
     let mut random = Random::new();
-    for test in [signed(), workspace()] {
+    let seed = random.seed;
+    // Signed and with documents; unsigned.
+    for (test, documents) in [(signed(), true), (workspace(), false)] {
         many_runs(&test);
-        product(&test, "p1");
-        product(&test, "p2");
+        if documents {
+            product(&test, "p1");
+        }
         let good = evidence(&test);
         assert_eq!(report(&good).findings, []);
         let total: usize = good.values().map(Vec::len).sum();
@@ -532,7 +537,11 @@ fn a_flipped_byte_anywhere_is_found_and_named() {
             let mut bad = files.clone();
             let mask = u8::try_from(random.below(255) + 1).unwrap();
             bad.get_mut(&path).unwrap()[at] ^= mask;
-            found(&bad, &[&path], &format!("byte {at} xor {mask:#x}"));
+            found(
+                &bad,
+                &[&path],
+                &format!("FLOWCTL_TEST_SEED={seed}: byte {at} xor {mask:#x}"),
+            );
         }
     }
 }
@@ -541,7 +550,6 @@ fn a_flipped_byte_anywhere_is_found_and_named() {
 fn lines_and_files_that_are_moved_are_found_and_named() {
     let test = signed();
     many_runs(&test);
-    product(&test, "p1");
     let good = evidence(&test);
     let paths: Vec<String> = good
         .keys()
