@@ -38,6 +38,8 @@ pub struct Engine {
     pub clock: fn() -> Timestamp,
     /// Secrets that are not in the environment.
     pub secrets: SecretsFile,
+    /// Who signs evidence; nobody when there is no key.
+    pub signer: Option<Arc<crate::evidence::Signer>>,
     /// Reads an environment variable.
     pub variable: fn(&str) -> Option<String>,
 }

@@ -98,7 +98,7 @@ pub(super) fn judge(
 /// How it is known who answered. Whose key it is will be asked of `approvers.yaml`, here.
 fn identity(signer: Option<&Signer>) -> String {
     match signer {
-        Some(signer) => format!("ssh-key {}", signer.fingerprint),
+        Some(signer) => signer.identity(),
         None => "unverified".to_owned(),
     }
 }

@@ -26,6 +26,14 @@ pub struct Signer {
     pub public_key: String,
 }
 
+impl Signer {
+    /// How it is known who they are, as records say it.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("ssh-key {}", self.fingerprint)
+    }
+}
+
 impl ApprovalDecided {
     /// The bytes that are signed: who says what about which digest of which run, and when.
     #[must_use]

@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::Result;
 use super::drive::{Manner, drive, runtime, with_secrets};
-use crate::cli::args::{Approve, Cancel, Reject, Signing};
+use crate::cli::args::{Approve, Cancel, Reject, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::signing;
 use crate::engine::{Driver, Engine, OpenRun, Request, Verdict, gate};
 use crate::id::NodePath;
 use crate::run::{ApprovalDecided, Decision, Payload, Status};
@@ -33,7 +32,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
         args.digest.as_deref(),
         Decision::Approved,
         args.comment.clone(),
-        &args.signing,
+        &args.ssh,
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
     let manner = Manner {
@@ -90,7 +89,7 @@ pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Res
         args.digest.as_deref(),
         Decision::Rejected,
         Some(args.reason.clone()),
-        &args.signing,
+        &args.ssh,
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "reject", output)?;
     match (verdict, driver) {
@@ -186,7 +185,7 @@ fn decision(
     digest: Option<&str>,
     decision: Decision,
     comment: Option<String>,
-    signing: &Signing,
+    ssh: &SshSigning,
 ) -> std::result::Result<Request, Failure> {
     let waiting = run
         .state
@@ -212,13 +211,13 @@ fn decision(
         signature: None,
     };
     // An answer to nothing is refused when it is judged; nobody's key is asked for that.
-    if signing.sign && (waiting.is_some() || given) {
-        let key = signing
+    if ssh.sign && (waiting.is_some() || given) {
+        let key = ssh
             .key
             .clone()
             .or_else(|| (engine.variable)("FLOWCTL_SSH_KEY"))
             .filter(|key| !key.is_empty());
-        signing::sign(&mut decision, &run.dir.id, key.as_deref())?;
+        crate::cli::ssh::sign(&mut decision, &run.dir.id, key.as_deref())?;
     }
     Ok(Request::Decision { decision })
 }

@@ -63,7 +63,7 @@ pub(super) fn sign(
             )
         })?
         .expect("there is a signature");
-    decision.identity = format!("ssh-key {}", signer.fingerprint);
+    decision.identity = signer.identity();
     Ok(())
 }
 
