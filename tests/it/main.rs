@@ -23,3 +23,4 @@ mod gates;
 mod harness;
 mod nodes;
 mod publish;
+mod terraform;
