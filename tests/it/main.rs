@@ -24,3 +24,4 @@ mod gates;
 mod harness;
 mod nodes;
 mod publish;
+mod terraform;
