@@ -3,6 +3,7 @@
 mod answer;
 mod completions;
 mod drive;
+mod evidence;
 mod graph;
 mod init;
 mod logs;
@@ -15,7 +16,7 @@ mod show;
 mod tools;
 mod validate;
 
-use super::args::Command;
+use super::args::{Command, Evidence};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -41,6 +42,8 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Schema(args) => schema::schema(&args, output),
         Command::Init(args) => init::init(&args, output),
         Command::Prune(args) => prune::prune(engine, &args, output),
+        Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),
+        Command::Evidence(Evidence::Rebuild(_)) => evidence::rebuild(engine, output),
         Command::Completions(args) => completions::completions(&args, output),
     }
 }
