@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 6 | [`cli`] | commands, progress, rendering of diagnostics |
 //! | 5 | [`engine`] | the local driver: carries actions out, publishes |
-//! | 4b | [`evidence`] | node logs and bundles, projected from the journal |
+//! | 4b | [`evidence`] | node logs and bundles, projected from the journal; verifying, signing |
 //! | 4a | [`tool`] | the registry, skill folders, commands |
 //! | 4a | [`store`] | journal, lock, inbox, staged files, snapshot |
 //! | 3b | [`run`] | events and [`run::RunState`]: one transition function |

@@ -27,3 +27,4 @@ mod publish;
 mod secrets;
 #[cfg(feature = "sign")]
 mod signed;
+mod terraform;
