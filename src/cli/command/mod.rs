@@ -3,6 +3,8 @@
 mod answer;
 mod completions;
 mod drive;
+mod evidence;
+mod export;
 mod graph;
 mod init;
 mod logs;
@@ -35,6 +37,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Show(args) => show::show(engine, &args, output),
         Command::Logs(args) => logs::logs(engine, &args, output),
         Command::Review(args) => review::review(engine, &args, output),
+        Command::Evidence(args) => evidence::evidence(engine, &args, output),
         Command::Validate(args) => validate::validate(engine, &args, output),
         Command::Graph(args) => graph::graph(engine, &args, output),
         Command::Tools(args) => tools::tools(engine, &args, output),
