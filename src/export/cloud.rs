@@ -9,15 +9,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use futures_util::TryStreamExt as _;
+use md5::Digest as _;
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, BackoffConfig, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode,
-    PutOptions, PutPayload, RetryConfig,
+    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutOptions, PutPayload, RetryConfig,
 };
+use reqwest::header::HeaderValue;
 use tokio::sync::Semaphore;
 
 use super::inventory::Object;
@@ -72,8 +78,9 @@ impl Cloud {
                 Destination::S3(place) => {
                     let builder = AmazonS3Builder::from_env()
                         .with_bucket_name(&place.bucket)
-                        // What the store checks, and what Object Lock asks for.
+                        // The store checks what it got.
                         .with_checksum_algorithm(Checksum::SHA256)
+                        .with_http_connector(WithMd5Connector)
                         .with_retry(retry);
                     let builder = with_timeout(builder, AmazonS3Builder::with_config);
                     (
@@ -143,12 +150,12 @@ impl Cloud {
             })
             .try_collect()
             .await;
-        objects.map_err(|error| self.error("list", "", &error))
+        objects.map_err(|error| self.error("list", &error))
     }
 
     pub(super) async fn digest(&self, key: &str, read_back: bool) -> Result<Option<Digest>, Error> {
         let path = self.path(key)?;
-        let failed = |error| self.error("read", key, &error);
+        let failed = |error| self.error("read from", &error);
         if !read_back {
             let options = GetOptions {
                 head: true,
@@ -222,24 +229,27 @@ impl Cloud {
             (Attribute::ContentType, kind.to_owned()),
             (Attribute::Metadata(SHA256.into()), object.digest.hex()),
         ]);
+        let digest = base64::prelude::BASE64_STANDARD.encode(md5::Md5::digest(&bytes));
+        let digest = Md5(digest.parse().expect("base64 fits into a header"));
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            let options = PutOptions {
+            let mut options = PutOptions {
                 mode: PutMode::Create,
                 attributes: attributes.clone(),
                 ..PutOptions::default()
             };
+            options.extensions.insert(digest.clone());
             let payload = PutPayload::from_bytes(bytes.clone());
             match self.store.put_opts(&path, payload, options).await {
                 Ok(_) => return Ok(Created::New),
                 Err(object_store::Error::AlreadyExists { .. }) => return Ok(Created::Exists),
                 // A put whose answer is lost may be done again: if it was done, it exists.
-                Err(object_store::Error::Generic { .. }) if attempt < ATTEMPTS => {
+                Err(error) if attempt < ATTEMPTS && is_lost(&error) => {
                     tracing::debug!(key, attempt, "trying to put again");
                     tokio::time::sleep(pause).await;
                     pause *= 3;
                 }
-                Err(error) => return Err(self.error("put", key, &error)),
+                Err(error) => return Err(self.error("put it into", &error)),
             }
         }
         unreachable!("the last attempt returns")
@@ -259,23 +269,20 @@ impl Cloud {
         })
     }
 
-    fn error(&self, action: &'static str, key: &str, error: &object_store::Error) -> Error {
-        let place = if key.is_empty() {
-            self.shown.clone()
+    fn error(&self, action: &'static str, error: &object_store::Error) -> Error {
+        let place = self.shown.clone();
+        let message = told(error);
+        let missing = ["NoSuchBucket", "ContainerNotFound", "404"];
+        let help = if missing.iter().any(|code| message.contains(code)) {
+            "make the bucket or container first; flowctl makes none".to_owned()
         } else {
-            format!("`{key}` in {}", self.shown)
-        };
-        let help = match error {
-            object_store::Error::NotFound { .. } => {
-                Some("make the bucket or container first; flowctl makes none".to_owned())
-            }
-            _ => Some(format!("for credentials: {}", self.help)),
+            format!("for credentials: {}", self.help)
         };
         Error::Remote {
             action,
             place,
-            message: told(error),
-            help,
+            message,
+            help: Some(help),
         }
     }
 }
@@ -296,7 +303,47 @@ pub(super) fn choose_tls() {
         .ok();
 }
 
-/// An error with its causes, and without what may hold a signature.
+/// Whether the request may or may not have arrived.
+fn is_lost(error: &object_store::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<HttpError>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// Buckets with Object Lock ask for a digest in the request; some know no other than this one.
+#[derive(Debug)]
+struct WithMd5Connector;
+
+#[derive(Debug)]
+struct WithMd5(HttpClient);
+
+/// The digest that a put carries with it.
+#[derive(Clone, Debug)]
+struct Md5(HeaderValue);
+
+impl HttpConnector for WithMd5Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let client = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(WithMd5(client)))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpService for WithMd5 {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if let Some(Md5(digest)) = request.extensions().get().cloned() {
+            request.headers_mut().insert("content-md5", digest);
+        }
+        self.0.execute(request).await
+    }
+}
+
+/// An error with its causes, in one line, and without what may hold a signature.
 pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -309,12 +356,26 @@ pub(super) fn told(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line = without_queries(&line);
-    if let Some((cut, _)) = line.char_indices().nth(600) {
+    let mut line = answered(&line).unwrap_or_else(|| without_queries(&line));
+    if let Some((cut, _)) = line.char_indices().nth(400) {
         line.truncate(cut);
         line.push('…');
     }
     line
+}
+
+/// Of an answer of a store: its status, code and message.
+fn answered(text: &str) -> Option<String> {
+    let (_, answer) = text.split_once("status code: ")?;
+    let status = answer.split(": ").next()?;
+    let within = |name: &str| {
+        let (_, rest) = answer.split_once(&format!("<{name}>"))?;
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        // Azure puts ids into its messages.
+        Some(text.split(" RequestId:").next()?.to_owned())
+    };
+    let (code, message) = (within("Code")?, within("Message").unwrap_or_default());
+    Some(format!("{status}: {code}: {message}"))
 }
 
 /// A text whose URLs end at their `?`.
@@ -352,6 +413,16 @@ mod tests {
             said,
             "error for url (https://a.blob.core.windows.net/c?…) and http://h/x y?"
         );
+    }
+
+    #[test]
+    fn an_answer_is_told_in_short() {
+        let text = "Generic S3 error: Error performing GET http://h/b?x in 5ms - Server returned non-2xx status code: 404 Not Found: <?xml version=\"1.0\"?> <Error><Code>NoSuchBucket</Code><Message>There is none. RequestId:17 Time:now</Message></Error>";
+        assert_eq!(
+            answered(text).as_deref(),
+            Some("404 Not Found: NoSuchBucket: There is none.")
+        );
+        assert_eq!(answered("connection refused"), None);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Report {
     pub open: BTreeSet<String>,
     /// The list of everything, when everything is there.
     pub manifest: Option<String>,
+    /// How many objects were not even tried, because too many had failed.
+    pub left: usize,
     /// Rows that were sent, when the destination takes rows.
     pub rows: Option<Rows>,
     /// Whether somebody asked it to stop before the end.

@@ -17,6 +17,9 @@ use crate::value::Digest;
 /// How often stock is taken again because evidence changed in the meantime.
 const ROUNDS: usize = 5;
 
+/// After so many failures the rest is not tried: it would fail, too.
+const FAILURES: usize = 20;
+
 /// How to export.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -53,6 +56,7 @@ pub async fn export(
         report.troubles = std::mem::take(&mut inventory.damaged);
         report.open = std::mem::take(&mut inventory.open);
         report.there.clear();
+        report.left = 0;
         let objects = objects(inventory, &there, &mut report).await?;
         observer.begin(objects.len() as u64);
         let mut exporter = Exporter {
@@ -170,8 +174,12 @@ impl Exporter<'_> {
         let mut moved = Vec::new();
         let mut waiting = objects.iter();
         let mut running = JoinSet::new();
+        let mut failures = 0;
         loop {
-            while running.len() < self.options.concurrency.max(1) && !*stop.borrow() {
+            while running.len() < self.options.concurrency.max(1)
+                && failures < FAILURES
+                && !*stop.borrow()
+            {
                 let Some((key, object)) = waiting.next() else {
                     break;
                 };
@@ -207,13 +215,15 @@ impl Exporter<'_> {
                     continue;
                 }
                 Carried::Trouble(trouble) => {
+                    failures += usize::from(matches!(trouble, Trouble::Failed(_)));
                     self.report.troubles.insert(key.clone(), trouble);
                     Outcome::Trouble
                 }
             };
             self.observer.done(&key, outcome);
         }
-        if *stop.borrow() && waiting.next().is_some() {
+        self.report.left = waiting.count();
+        if *stop.borrow() && self.report.left > 0 {
             self.report.interrupted = true;
         }
         moved

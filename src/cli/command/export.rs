@@ -12,6 +12,9 @@ use crate::cli::signals;
 use crate::engine::Engine;
 use crate::export::{Destination, Error, Options, Report, Target, Trouble};
 
+/// How many failures are told one by one.
+const SHOWN: usize = 5;
+
 pub(super) fn export(engine: &Engine, args: &Export, output: &mut Output) -> Result {
     let destination = Destination::parse(&args.to)?;
     let options = Options {
@@ -70,6 +73,7 @@ fn json(destination: &Destination, options: Options, report: &Report) -> serde_j
         "exported_bytes": report.exported.values().sum::<u64>(),
         "already_there": report.there,
         "troubles": troubles,
+        "not_tried": report.left,
         "open": report.open,
         "manifest": report.manifest,
         "rows": report.rows.map(|rows| json!({ "exported": rows.sent, "already_there": rows.there })),
@@ -88,12 +92,18 @@ fn text(
             output.data(name)?;
         }
     }
+    let mut failures = 0;
     for (name, trouble) in &report.troubles {
-        output.say(&format!(
-            "{}: `{name}`: {}",
-            trouble.word(),
-            trouble.message()
-        ));
+        // Failures are mostly the same; conflicts and damage are each a matter of their own.
+        let failed = matches!(trouble, Trouble::Failed(_));
+        failures += usize::from(failed);
+        if !failed || failures <= SHOWN {
+            let (word, message) = (trouble.word(), trouble.message());
+            output.say(&format!("{word}: `{name}`: {message}"));
+        }
+    }
+    if failures > SHOWN {
+        output.say(&format!("… and {} more failures", failures - SHOWN));
     }
     for bundle in &report.open {
         output.say(&format!(
@@ -105,7 +115,7 @@ fn text(
     } else {
         "exported"
     };
-    let left = match report.troubles.len() {
+    let left = match report.troubles.len() + report.left {
         0 => String::new(),
         left => format!(", not exported {left}"),
     };
