@@ -143,14 +143,19 @@ impl Adx {
         .await?;
         let mut report = Report::default();
         let mut rows = Rows::default();
-        observer.begin(inventory.logs.len() as u64);
+        let logs: Vec<&Log> = inventory
+            .logs
+            .iter()
+            .filter(|log| log.name.starts_with("runs/"))
+            .collect();
+        observer.begin(logs.len() as u64);
         let mut token = None;
-        for log in &inventory.logs {
+        for log in logs {
             if *stop.borrow() {
                 report.interrupted = true;
                 break;
             }
-            let name = format!("runs/{}.jsonl", log.name);
+            let name = format!("{}.jsonl", log.name);
             let before = ledger.logs.get(&log.name).copied().unwrap_or_default();
             let total = log.ends.len() as u64;
             let result = match before.check(log) {

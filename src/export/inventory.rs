@@ -3,7 +3,7 @@
 //! | in `artifacts/evidence` | name |
 //! |---|---|
 //! | `bundles/S/…` and `bundles/S/history/R/…` | `bundles/S/RUN/DIGEST/…`, as the folder is |
-//! | `runs/NODE.jsonl` | `runs/NODE/RECORD.jsonl`: segments |
+//! | any other `.jsonl`, `runs/NODE.jsonl` | `runs/NODE/RECORD.jsonl`: segments |
 //! | anything else, `oscal/x.json` | `oscal/x.DIGEST.json` |
 //!
 //! `DIGEST` is the first 16 hex digits of the SHA-256 of the bundle's manifest, or of the file. A
@@ -56,6 +56,7 @@ pub(super) enum Source {
 /// A log that grows.
 #[derive(Debug)]
 pub(super) struct Log {
+    /// Its path without `.jsonl`: `runs/QA`.
     pub(super) name: String,
     pub(super) path: PathBuf,
     /// Where each whole record ends.
@@ -136,7 +137,7 @@ impl Log {
             }
         };
         Ok(Self {
-            name: name.to_owned(),
+            name: name.trim_end_matches(".jsonl").to_owned(),
             path: path.to_owned(),
             ends: read().map_err(crate::store::Error::io("read", path))?,
         })
@@ -144,7 +145,7 @@ impl Log {
 
     /// The folder of its segments, with a slash.
     pub(super) fn folder(&self) -> String {
-        format!("runs/{}/", self.name)
+        format!("{}/", self.name)
     }
 
     /// Its segments as objects, given the names and sizes of what is there.
@@ -224,9 +225,8 @@ impl Inventory {
                     let rest = name[bundle.len() + 1..].to_owned();
                     bundles.entry(bundle).or_default().push((rest, path));
                 }
-                ["runs", log] if log.ends_with(".jsonl") => {
-                    let stem = &log[..log.len() - ".jsonl".len()];
-                    inventory.logs.push(Log::read(&path, stem)?);
+                _ if name.ends_with(".jsonl") => {
+                    inventory.logs.push(Log::read(&path, &name)?);
                 }
                 _ => {
                     let object = Object::whole(&path)?;

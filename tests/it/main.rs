@@ -18,6 +18,8 @@ mod commands;
 mod crash;
 mod diagnostics;
 mod examples;
+mod export;
+
 mod flagship;
 mod gates;
 mod harness;
