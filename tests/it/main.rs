@@ -19,6 +19,8 @@ mod crash;
 mod diagnostics;
 mod examples;
 mod export;
+#[cfg(feature = "export")]
+mod export_adx;
 
 mod flagship;
 mod gates;
