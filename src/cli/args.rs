@@ -64,8 +64,6 @@ pub(super) enum Command {
     Logs(Logs),
     /// Show what a run would publish, as a diff against the workspace.
     Review(Review),
-    /// Bring evidence elsewhere.
-    Evidence(Evidence),
     /// Check flow files.
     Validate(Validate),
     /// Draw a flow with every wire and why it is there.
@@ -78,6 +76,9 @@ pub(super) enum Command {
     Init(Init),
     /// Remove old ended runs; says what it would do unless told `--yes`.
     Prune(Prune),
+    /// Copy evidence elsewhere.
+    #[command(subcommand)]
+    Evidence(Evidence),
     /// Print a completion script for a shell.
     Completions(Completions),
 }
@@ -209,14 +210,8 @@ pub(super) struct Review {
     pub(super) stat: bool,
 }
 
-#[derive(Debug, ClapArgs)]
-pub(super) struct Evidence {
-    #[command(subcommand)]
-    pub(super) command: EvidenceCommand,
-}
-
 #[derive(Debug, Subcommand)]
-pub(super) enum EvidenceCommand {
+pub(super) enum Evidence {
     /// Copy evidence to a folder, a bucket or a table; each object is written once.
     Export(Export),
 }

@@ -137,7 +137,7 @@ impl Adx {
         let stock = layout.clone();
         let inventory = aside(move || {
             Inventory::take(&stock, || {
-                tracing::warn!("waiting for another process that writes evidence");
+                tracing::warn!("waiting for another process that writes or exports evidence");
             })
         })
         .await?;

@@ -48,7 +48,7 @@ pub async fn export(
         let stock = layout.clone();
         let mut inventory = aside(move || {
             Inventory::take(&stock, || {
-                tracing::warn!("waiting for another process that writes evidence");
+                tracing::warn!("waiting for another process that writes or exports evidence");
             })
         })
         .await?;

@@ -3,7 +3,6 @@
 mod answer;
 mod completions;
 mod drive;
-mod evidence;
 mod export;
 mod graph;
 mod init;
@@ -17,7 +16,7 @@ mod show;
 mod tools;
 mod validate;
 
-use super::args::Command;
+use super::args::{Command, Evidence};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
@@ -37,13 +36,13 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Show(args) => show::show(engine, &args, output),
         Command::Logs(args) => logs::logs(engine, &args, output),
         Command::Review(args) => review::review(engine, &args, output),
-        Command::Evidence(args) => evidence::evidence(engine, &args, output),
         Command::Validate(args) => validate::validate(engine, &args, output),
         Command::Graph(args) => graph::graph(engine, &args, output),
         Command::Tools(args) => tools::tools(engine, &args, output),
         Command::Schema(args) => schema::schema(&args, output),
         Command::Init(args) => init::init(&args, output),
         Command::Prune(args) => prune::prune(engine, &args, output),
+        Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Completions(args) => completions::completions(&args, output),
     }
 }
