@@ -19,6 +19,7 @@
 //! | 2a | [`expr`], [`port`] | references and templates; ports, schemas, the tool interface |
 //! | 1 | [`yaml`] | text to a tree that knows its places |
 //! | 0 | [`value`], [`id`], [`slug`], [`diagnostic`] | words everyone uses |
+//! | side | [`terraform`] | configurations, read and planned without Terraform |
 //! | side | [`contracts`], [`personas`] | the contracts and the eight personas: pure functions |
 //!
 //! Only [`cli`] knows which personas exist: it tells the engine when it starts.
@@ -38,6 +39,7 @@ pub mod port;
 pub mod run;
 pub mod slug;
 pub mod store;
+pub mod terraform;
 pub mod tool;
 pub mod value;
 pub mod yaml;

@@ -172,7 +172,10 @@ pub(super) fn redacted(failure: Failure, redactor: &Redactor) -> Failure {
     Failure {
         message: redactor.text(&failure.message),
         help: failure.help.map(|help| redactor.text(&help)),
-        ..failure
+        findings: failure
+            .findings
+            .map(|found| Box::new(redactor.value(*found))),
+        kind: failure.kind,
     }
 }
 
@@ -198,6 +201,7 @@ fn timed_out(limit: Duration) -> Failure {
             crate::flow::show_duration(limit)
         ),
         help: Some("give the node a longer `timeout`, or a `retry`".to_owned()),
+        findings: None,
     }
 }
 

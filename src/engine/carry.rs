@@ -60,6 +60,7 @@ impl Driver {
                     kind: FailureKind::Error,
                     message: format!("`{}` failed{message}", inside.path),
                     help: inside.error.as_ref().and_then(|error| error.help.clone()),
+                    findings: None,
                 };
                 self.node_failed(node, &failure, observer)?;
             }
@@ -351,6 +352,10 @@ impl Driver {
                 message: failure.message.clone(),
                 help: failure.help.clone(),
             },
+            findings: failure
+                .findings
+                .as_ref()
+                .map(|found| serde_json::value::to_raw_value(found).expect("JSON becomes JSON")),
             retry_at,
         };
         self.emit(event, retry_at.is_none(), observer)?;

@@ -199,6 +199,9 @@ impl Story {
                 ));
             }
             Payload::NodeFailed(data) if data.retry_at.is_none() => {
+                if let Some(found) = &data.findings {
+                    self.note_tests(found);
+                }
                 self.nodes.push((
                     data.node.to_string(),
                     "failed".to_owned(),
@@ -308,7 +311,7 @@ impl Story {
                 self.tests.len()
             );
             for case in self.tests.iter().filter(|case| !case.passed()) {
-                let (id, status) = (markdown(&case.id), markdown(&case.status));
+                let (id, status) = (markdown(&case.id), markdown(&case.verdict()));
                 _ = writeln!(text, "- {id}: **{status}**: {}", markdown(&case.reason));
             }
         }

@@ -99,9 +99,13 @@ fn entry(payload: &Payload) -> Option<(NodePath, Object)> {
         }
         Payload::NodeFailed(data) => (
             data.node.clone(),
-            object(
-                json!({ "status": "failed", "attempt": data.attempt, "error": data.error, "final": data.retry_at.is_none() }),
-            ),
+            object({
+                let mut body = json!({ "status": "failed", "attempt": data.attempt, "error": data.error, "final": data.retry_at.is_none() });
+                if let Some(found) = &data.findings {
+                    body["findings"] = serde_json::from_str(found.get()).unwrap_or(Value::Null);
+                }
+                body
+            }),
         ),
         Payload::NodeBypassed(data) => (
             data.node.clone(),

@@ -11,6 +11,8 @@ pub struct TestCase {
     pub status: String,
     /// Why, where it did not pass.
     pub reason: String,
+    /// Whether a failure of it fails what is tested; a case that does not say so is.
+    pub mandatory: bool,
 }
 
 impl TestCase {
@@ -33,9 +35,23 @@ impl TestCase {
                     id: text(case, "id"),
                     status: text(case, "status"),
                     reason: text(case, "reason"),
+                    mandatory: case
+                        .get("mandatory")
+                        .and_then(Value::as_bool)
+                        .unwrap_or(true),
                 })
                 .collect(),
         )
+    }
+
+    /// Its status for people: `failed (only recommended)` where nothing fails for it.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        if self.mandatory || self.status != "failed" {
+            self.status.clone()
+        } else {
+            format!("{} (only recommended)", self.status)
+        }
     }
 
     /// Whether it passed.

@@ -1,5 +1,6 @@
 //! `BackstagePublisher`: renders the software template for the developer portal.
 
+use super::entities;
 use super::input::{contract_port, output, pass_on, required, to_value};
 use super::persona::Persona;
 use crate::contracts::{BackstageBundle, FileDigest, IaCPlan, ProductRequest};
@@ -56,9 +57,11 @@ fn run(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
     let mut files: Vec<FileDigest> = rendered.files.iter().map(FileDigest::of).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let slug = &product.slug;
+    let path = format!("backstage/templates/infra-product/{slug}");
+    entities::check(&path, &rendered.files)?;
     let bundle = BackstageBundle {
         product_slug: slug.clone(),
-        path: format!("backstage/templates/infra-product/{slug}"),
+        path,
         template_ref: format!("template:default/{slug}"),
         component_ref: format!("component:default/{slug}"),
         owner: product.owner,

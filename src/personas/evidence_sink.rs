@@ -2,9 +2,10 @@
 //!
 //! Pure: every time in the documents is the time at which QA ran or the approver decided. The
 //! templates write JSON in any layout; here it is read back, so that what is not JSON is refused, and
-//! written in one layout.
+//! written in one layout. What breaks NIST's schema is refused too.
 
 use super::input::{contract_port, output, pass_on, required, to_value};
+use super::oscal;
 use super::persona::Persona;
 use crate::contracts::{
     ApprovalRecord, EvidenceDocument, EvidenceRecord, EvidenceSource, ProductRequest, QAStatus,
@@ -76,6 +77,7 @@ fn run(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
         .into_iter()
         .map(laid_out)
         .collect::<Result<Vec<File>, _>>()?;
+    oscal::check(&evidence)?;
     let oscal = evidence
         .iter()
         .filter(|file| file.path.starts_with("oscal/"));

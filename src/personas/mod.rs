@@ -8,10 +8,12 @@ mod backstage_publisher;
 mod cloud_architect;
 #[cfg(test)]
 mod documents;
+mod entities;
 mod evidence_sink;
 mod iac_engineer;
 mod input;
 mod names;
+mod oscal;
 mod persona;
 #[cfg(test)]
 mod pipeline;

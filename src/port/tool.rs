@@ -135,6 +135,8 @@ pub struct Failure {
     pub message: String,
     /// What to do next, if the tool knows.
     pub help: Option<String>,
+    /// What the tool had found, in the form of its output: evidence, and no node's input.
+    pub findings: Option<Box<Value>>,
 }
 
 /// The kinds of failure that a retry policy distinguishes.
@@ -153,6 +155,7 @@ impl Failure {
             kind: FailureKind::Error,
             message: message.into(),
             help: None,
+            findings: None,
         }
     }
 
@@ -160,6 +163,13 @@ impl Failure {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same failure with what had been found.
+    #[must_use]
+    pub fn findings(mut self, findings: Value) -> Self {
+        self.findings = Some(Box::new(findings));
         self
     }
 }

@@ -330,6 +330,9 @@ pub struct NodeFailed {
     pub attempt: u32,
     /// Why.
     pub error: FailureRecord,
+    /// What the tool had found, in the form of its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Box<RawValue>>,
     /// When the next attempt may begin; none means that this was the last.
     pub retry_at: Option<Timestamp>,
 }

@@ -474,6 +474,7 @@ impl<'a> Simulated<'a> {
             node,
             attempt,
             error,
+            findings: None,
             retry_at,
         });
     }

@@ -296,7 +296,8 @@ fn the_flagship_publishes_the_same_bytes_for_the_same_inputs() {
                         .is_some_and(|reason| !reason.is_empty()),
                     "{case}"
                 ),
-                other => panic!("{other}: {case}"),
+                // What is only recommended at this classification may be missing, and is shown.
+                other => assert!(other == "failed" && case["mandatory"] == false, "{case}"),
             }
         }
         let bundle = done["outputs"]["evidence_bundle_path"].as_str().unwrap();

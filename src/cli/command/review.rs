@@ -81,7 +81,7 @@ fn head(run: &OpenRun) -> String {
         } else {
             format!(": {}", case.reason)
         };
-        _ = writeln!(text, "test {} {}{reason}", case.id, case.status);
+        _ = writeln!(text, "test {} {}{reason}", case.id, case.verdict());
     }
     text.push('\n');
     text

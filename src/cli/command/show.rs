@@ -152,7 +152,7 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
             "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
-            "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
+            "findings": findings(run, instance), "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
         });
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
@@ -180,6 +180,13 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
     for file in instance.files.iter() {
         _ = writeln!(text, "  {} ({} bytes)", file.path, file.bytes);
     }
+    if let Some(found) = findings(run, instance) {
+        _ = writeln!(
+            text,
+            "what it had found:\n{}",
+            serde_json::to_string_pretty(&found).expect("JSON becomes text")
+        );
+    }
     if let Some(output) = output {
         _ = writeln!(
             text,
@@ -188,4 +195,18 @@ fn one_node(run: &OpenRun, name: &str, as_json: bool) -> std::result::Result<Str
         );
     }
     Ok(text)
+}
+
+/// What a node had found before it failed, if it has failed and said so.
+fn findings(run: &OpenRun, instance: &Instance) -> Option<serde_json::Value> {
+    instance.error.as_ref()?;
+    let failed = run
+        .events
+        .iter()
+        .rev()
+        .find_map(|event| match &event.payload {
+            Payload::NodeFailed(data) if data.node == instance.path => Some(data),
+            _ => None,
+        });
+    serde_json::from_str(failed?.findings.as_ref()?.get()).ok()
 }

@@ -54,6 +54,12 @@ impl Case {
         self
     }
 
+    /// A failure of it is shown, and fails nothing.
+    pub(super) fn optional(mut self) -> Self {
+        self.case.mandatory = false;
+        self
+    }
+
     /// The program that executes it.
     pub(super) fn tool(mut self, tool: &str) -> Self {
         tool.clone_into(&mut self.case.tool);

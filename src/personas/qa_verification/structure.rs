@@ -1,131 +1,85 @@
-//! Structural checks over the rendered Terraform text.
-//!
-//! Reads lines, not HCL: each rule is one that a line (without its comment) can break, so that it
-//! holds without terraform and its providers.
+//! Structural checks over the rendered Terraform, without terraform and its providers.
+
+use hcl::{Attribute, Block, Expression, ObjectKey};
 
 use super::case::Case;
 use super::tree::Tree;
 use crate::contracts::{IaCPlan, IaCUnit, SecurityProfile, TestCase};
+use crate::terraform::Configuration;
 
-/// One `.tf` file.
-struct Source {
-    path: String,
-    text: String,
-}
-
-/// A rule that a line can break.
-struct LineRule {
-    id: &'static str,
-    title: &'static str,
-    guardrails: &'static [&'static str],
-    broken: fn(&str) -> bool,
-}
-
-const LINE_RULES: [LineRule; 4] = [
-    LineRule {
-        id: "QA-ST-03",
-        title: "No template marker was left behind",
-        guardrails: &[],
-        broken: left_behind,
-    },
-    LineRule {
-        id: "QA-ST-05",
-        title: "No literal opens the storage to the public",
-        guardrails: &["GR-AC-01", "GR-SC-05"],
-        broken: opens_to_the_public,
-    },
-    LineRule {
-        id: "QA-ST-06",
-        title: "No literal turns encryption or TLS off",
-        guardrails: &["GR-SC-02", "GR-SC-03"],
-        broken: weakens_encryption,
-    },
-    LineRule {
-        id: "QA-ST-07",
-        title: "No credential stands in the code",
-        guardrails: &["GR-IA-01"],
-        broken: holds_credential,
-    },
+/// Attributes that hold a credential when they hold a literal.
+const CREDENTIALS: [&str; 8] = [
+    "access_key",
+    "client_secret",
+    "credentials",
+    "password",
+    "private_key",
+    "sas_token",
+    "secret_key",
+    "token",
 ];
 
 /// The structural cases.
-pub(super) fn cases(plan: &IaCPlan, profile: &SecurityProfile, tree: &Tree) -> Vec<TestCase> {
-    let units: Vec<(&IaCUnit, Vec<Source>)> = plan
+pub(super) fn cases(
+    plan: &IaCPlan,
+    profile: &SecurityProfile,
+    configuration: &Configuration,
+    tree: &Tree,
+) -> Vec<TestCase> {
+    let units: Vec<Unit<'_>> = plan
         .modules
         .iter()
         .chain(&plan.stacks)
-        .map(|unit| (unit, sources(unit, tree)))
+        .map(|unit| Unit {
+            unit,
+            blocks: configuration.blocks(&unit.path).collect(),
+        })
         .collect();
-    let modules = plan.modules.len();
-    let mut cases = vec![
+    let (modules, stacks) = units.split_at(plan.modules.len());
+    vec![
         versions_case(&units),
         providers_case(&units),
-        provider_blocks_case(&units[..modules]),
-        module_calls_case(&units[modules..]),
-    ];
-    cases.extend(
-        LINE_RULES
-            .iter()
-            .map(|rule| line_case(rule, &units, profile)),
-    );
-    cases.sort_by(|a, b| a.id.cmp(&b.id));
-    cases
+        markers_case(&units, tree),
+        provider_blocks_case(modules),
+        credentials_case(&units, profile, tree),
+        module_calls_case(stacks),
+    ]
 }
 
-/// The unit's own `.tf` files, without those of its examples and tests.
-fn sources(unit: &IaCUnit, tree: &Tree) -> Vec<Source> {
-    let own = unit.files.iter().filter(|file| {
-        let inside = file.path.strip_prefix(&unit.path).unwrap_or(&file.path);
-        let inside = inside.trim_start_matches('/');
-        inside
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extension == "tf")
-            && !inside.contains('/')
-    });
-    // What cannot be read is the digest case's finding.
-    own.filter_map(|file| {
-        Some(Source {
-            path: file.path.clone(),
-            text: tree.text(&file.path).ok()?,
-        })
-    })
-    .collect()
+/// A module or stack with its own blocks, without those of its examples and tests.
+struct Unit<'a> {
+    unit: &'a IaCUnit,
+    blocks: Vec<&'a Block>,
 }
 
-/// The lines of a text without comments, with their numbers.
-fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .map(|(at, line)| (at + 1, without_comment(line)));
-    lines.filter(|(_, line)| !line.trim().is_empty())
-}
-
-fn without_comment(line: &str) -> &str {
-    let mut quoted = false;
-    let mut escaped = false;
-    let bytes = line.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'#' if !quoted => return &line[..at],
-            b'/' if !quoted && bytes.get(at + 1) == Some(&b'/') => return &line[..at],
-            _ => {}
-        }
+impl Unit<'_> {
+    fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Block> {
+        let blocks = self.blocks.iter().copied();
+        blocks.filter(move |block| block.identifier() == kind)
     }
-    line
+
+    /// The texts of its own files; what cannot be read is the digest case's finding.
+    fn texts(&self, tree: &Tree) -> impl Iterator<Item = (&str, String)> {
+        let own = self.unit.files.iter().filter(|file| {
+            let inside = file.path.strip_prefix(&self.unit.path).unwrap_or_default();
+            let inside = inside.trim_start_matches('/');
+            inside.ends_with(".tf") && !inside.contains('/')
+        });
+        own.filter_map(|file| Some((file.path.as_str(), tree.text(&file.path).ok()?)))
+    }
 }
 
-fn versions_case(units: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
-    let lacking = units.iter().filter(|(_, sources)| {
-        !sources.iter().any(|source| {
-            code_lines(&source.text).any(|(_, line)| attribute(line, "required_version").is_some())
+fn versions_case(units: &[Unit<'_>]) -> TestCase {
+    let lacking = units.iter().filter(|unit| {
+        !unit.of("terraform").any(|block| {
+            block
+                .body()
+                .attributes()
+                .any(|attribute| attribute.key() == "required_version")
         })
     });
     let findings = lacking
-        .map(|(unit, _)| format!("{} declares no required_version", unit.path))
+        .map(|unit| format!("{} declares no required_version", unit.unit.path))
         .collect();
     Case::new(
         "QA-ST-01",
@@ -136,29 +90,25 @@ fn versions_case(units: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
     .of(findings, format!("{} folders", units.len()))
 }
 
-fn providers_case(units: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
+fn providers_case(units: &[Unit<'_>]) -> TestCase {
     let mut findings = Vec::new();
     let mut pinned = 0;
-    for (unit, sources) in units {
-        let versions = sources
-            .iter()
-            .flat_map(|source| provider_versions(&source.text));
-        let versions: Vec<String> = versions.collect();
-        if versions.is_empty() {
-            findings.push(format!("{} pins no provider", unit.path));
-        }
-        for version in versions {
-            if version.contains("~>")
-                || version.contains('<')
-                || version.starts_with(|c: char| c == '=' || c.is_ascii_digit())
-            {
-                pinned += 1;
-            } else {
-                findings.push(format!(
-                    "{}: provider version `{version}` has no upper bound",
-                    unit.path
-                ));
+    for unit in units {
+        let path = &unit.unit.path;
+        let mut any = false;
+        for provider in unit.of("terraform").flat_map(required_providers) {
+            any = true;
+            let name = provider.key();
+            match field(provider.expr(), "version").and_then(literal) {
+                None => findings.push(format!("{path}: provider {name} has no version")),
+                Some(version) if is_bounded(version) => pinned += 1,
+                Some(version) => findings.push(format!(
+                    "{path}: provider {name}: version `{version}` has no upper bound"
+                )),
             }
+        }
+        if !any {
+            findings.push(format!("{path} pins no provider"));
         }
     }
     Case::new("QA-ST-02", "Every provider is pinned from above", "iac")
@@ -166,28 +116,31 @@ fn providers_case(units: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
         .of(findings, format!("{pinned} constraints"))
 }
 
-/// The `version` attributes within `required_providers`.
-fn provider_versions(text: &str) -> Vec<String> {
-    let mut versions = Vec::new();
-    let mut depth = 0_usize;
-    for (_, line) in code_lines(text) {
-        if depth == 0 && line.trim_start().starts_with("required_providers") {
-            depth = 1;
-            continue;
-        }
-        if depth > 0 {
-            depth += line.matches('{').count();
-            depth = depth.saturating_sub(line.matches('}').count());
-            versions
-                .extend(attribute(line, "version").map(|value| value.trim_matches('"').to_owned()));
-        }
-    }
-    versions
+fn required_providers(terraform: &Block) -> impl Iterator<Item = &Attribute> {
+    let blocks = terraform.body().blocks();
+    let blocks = blocks.filter(|block| block.identifier() == "required_providers");
+    blocks.flat_map(|block| block.body().attributes())
 }
 
-fn provider_blocks_case(modules: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
-    let findings = find(modules, |line| {
-        line.starts_with("provider \"") // A nested `provider = …` argument is no block.
+fn is_bounded(version: &str) -> bool {
+    version.contains("~>")
+        || version.contains('<')
+        || version.starts_with(|c: char| c == '=' || c.is_ascii_digit())
+}
+
+fn markers_case(units: &[Unit<'_>], tree: &Tree) -> TestCase {
+    let (findings, lines) = find(units, tree, left_behind);
+    Case::new("QA-ST-03", "No template marker was left behind", "iac")
+        .controls(&["cm-6"])
+        .of(findings, format!("{lines} lines"))
+}
+
+fn provider_blocks_case(modules: &[Unit<'_>]) -> TestCase {
+    let configuring = modules.iter().flat_map(|module| {
+        module.of("provider").map(|block| {
+            let name = block.labels().first().map_or("", hcl::BlockLabel::as_str);
+            format!("{} configures provider {name}", module.unit.path)
+        })
     });
     Case::new(
         "QA-ST-04",
@@ -195,24 +148,72 @@ fn provider_blocks_case(modules: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
         "iac/modules",
     )
     .controls(&["cm-2"])
-    .of(findings, format!("{} modules", modules.len()))
+    .of(configuring.collect(), format!("{} modules", modules.len()))
 }
 
-fn module_calls_case(stacks: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
-    let lacking = stacks.iter().filter(|(unit, sources)| {
-        let wanted = format!("modules/secure-storage/{}", unit.cloud);
-        !sources.iter().any(|source| {
-            code_lines(&source.text).any(|(_, line)| {
-                attribute(line, "source")
-                    .is_some_and(|value| value.trim_matches('"').ends_with(&wanted))
+fn credentials_case(units: &[Unit<'_>], profile: &SecurityProfile, tree: &Tree) -> TestCase {
+    let (mut findings, lines) = find(units, tree, holds_key);
+    for unit in units {
+        for block in &unit.blocks {
+            let address: Vec<&str> = std::iter::once(block.identifier())
+                .chain(block.labels().iter().map(hcl::BlockLabel::as_str))
+                .collect();
+            credentials(block, &mut |name| {
+                findings.push(format!(
+                    "{}: {}: `{name}` is a literal",
+                    unit.unit.path,
+                    address.join(".")
+                ));
+            });
+        }
+    }
+    Case::new("QA-ST-05", "No credential stands in the code", "iac")
+        .guardrails(&["GR-IA-01"], profile)
+        .of(findings, format!("{lines} lines"))
+}
+
+/// Names the attributes of a block, at any depth, that hold a credential.
+fn credentials(block: &Block, found: &mut impl FnMut(&str)) {
+    for attribute in block.body().attributes() {
+        credential(attribute.key(), attribute.expr(), found);
+    }
+    for inner in block.body().blocks() {
+        credentials(inner, found);
+    }
+}
+
+fn credential(name: &str, expression: &Expression, found: &mut impl FnMut(&str)) {
+    match expression {
+        Expression::String(text) if CREDENTIALS.contains(&name) && !text.is_empty() => found(name),
+        Expression::Object(fields) => {
+            for (key, value) in fields {
+                credential(&key_text(key), value, found);
+            }
+        }
+        Expression::Array(items) => {
+            for item in items {
+                credential(name, item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn module_calls_case(stacks: &[Unit<'_>]) -> TestCase {
+    let lacking = stacks.iter().filter(|stack| {
+        let wanted = format!("modules/secure-storage/{}", stack.unit.cloud);
+        !stack.of("module").any(|block| {
+            block.body().attributes().any(|attribute| {
+                attribute.key() == "source"
+                    && literal(attribute.expr()).is_some_and(|source| source.ends_with(&wanted))
             })
         })
     });
     let findings = lacking
-        .map(|(unit, _)| format!("{} calls no secure-storage module", unit.path))
+        .map(|stack| format!("{} calls no secure-storage module", stack.unit.path))
         .collect();
     Case::new(
-        "QA-ST-08",
+        "QA-ST-06",
         "Every stack builds on the secure-storage module",
         "iac/products",
     )
@@ -220,48 +221,42 @@ fn module_calls_case(stacks: &[(&IaCUnit, Vec<Source>)]) -> TestCase {
     .of(findings, format!("{} stacks", stacks.len()))
 }
 
-fn line_case(
-    rule: &LineRule,
-    units: &[(&IaCUnit, Vec<Source>)],
-    profile: &SecurityProfile,
-) -> TestCase {
-    let lines: usize = units
-        .iter()
-        .flat_map(|(_, sources)| sources)
-        .map(|source| code_lines(&source.text).count())
-        .sum();
-    let case = Case::new(rule.id, rule.title, "iac").guardrails(rule.guardrails, profile);
-    let case = if rule.guardrails.is_empty() {
-        case.controls(&["cm-6"])
-    } else {
-        case
-    };
-    case.of(find(units, rule.broken), format!("{lines} lines"))
-}
-
-fn find(units: &[(&IaCUnit, Vec<Source>)], broken: fn(&str) -> bool) -> Vec<String> {
-    let sources = units.iter().flat_map(|(_, sources)| sources);
-    let found = sources.flat_map(|source| {
-        let lines = code_lines(&source.text).filter(|(_, line)| broken(line));
-        lines.map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim()))
-    });
-    found.collect()
-}
-
-/// The value of `name = value` on a line.
-fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let (left, right) = line.split_once('=')?;
-    // An attribute within braces on one line: `aws = { source = "x", version = "y" }`.
-    if left.trim() == name && !right.starts_with('=') {
-        return Some(right.trim().trim_end_matches(','));
+/// The lines that are broken, and how many were looked at.
+fn find(units: &[Unit<'_>], tree: &Tree, broken: fn(&str) -> bool) -> (Vec<String>, usize) {
+    let (mut findings, mut lines) = (Vec::new(), 0);
+    for (path, text) in units.iter().flat_map(|unit| unit.texts(tree)) {
+        for (at, line) in text.lines().enumerate() {
+            lines += 1;
+            if broken(line) {
+                findings.push(format!("{path}:{}: {}", at + 1, line.trim()));
+            }
+        }
     }
-    let inline = line
-        .split_once('{')
-        .map(|(_, inner)| inner.trim_end().trim_end_matches('}'))?;
-    inline.split(", ").find_map(|part| {
-        let (left, right) = part.split_once('=')?;
-        (left.trim() == name).then(|| right.trim())
-    })
+    (findings, lines)
+}
+
+fn literal(expression: &Expression) -> Option<&str> {
+    match expression {
+        Expression::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn field<'a>(expression: &'a Expression, name: &str) -> Option<&'a Expression> {
+    let Expression::Object(fields) = expression else {
+        return None;
+    };
+    let mut fields = fields.iter();
+    fields
+        .find(|(key, _)| key_text(key) == name)
+        .map(|(_, value)| value)
+}
+
+fn key_text(key: &ObjectKey) -> String {
+    match key {
+        ObjectKey::Expression(Expression::String(text)) => text.clone(),
+        key => key.to_string(),
+    }
 }
 
 /// A marker of tera; `$${{` and `%%{{` are HCL's own escapes of a text that holds braces.
@@ -272,52 +267,8 @@ fn left_behind(line: &str) -> bool {
     opened || line.contains("{%") || line.contains("{#") || line.contains("%}")
 }
 
-fn opens_to_the_public(line: &str) -> bool {
-    let is = |name: &str, values: &[&str]| {
-        attribute(line, name).is_some_and(|value| values.contains(&value.trim_matches('"')))
-    };
-    is("allow_nested_items_to_be_public", &["true"])
-        || is("public_network_access_enabled", &["true"])
-        || is("container_access_type", &["blob", "container"])
-        || is("block_public_acls", &["false"])
-        || is("block_public_policy", &["false"])
-        || is("ignore_public_acls", &["false"])
-        || is("restrict_public_buckets", &["false"])
-        || is("acl", &["public-read", "public-read-write", "website"])
-        || is("public_access_prevention", &["inherited"])
-        || is("uniform_bucket_level_access", &["false"])
-        || is("access_type", &["ObjectRead", "ObjectReadWithoutList"])
-        || line.contains("\"allUsers\"")
-        || line.contains("\"allAuthenticatedUsers\"")
-}
-
-fn weakens_encryption(line: &str) -> bool {
-    let is = |name: &str, values: &[&str]| {
-        attribute(line, name).is_some_and(|value| values.contains(&value.trim_matches('"')))
-    };
-    is("https_traffic_only_enabled", &["false"])
-        || is("min_tls_version", &["TLS1_0", "TLS1_1"])
-        || is("enable_key_rotation", &["false"])
-}
-
-fn holds_credential(line: &str) -> bool {
-    let literal = |name: &str| {
-        attribute(line, name)
-            .is_some_and(|value| value.starts_with('"') && value.len() > 2 && !value.contains("${"))
-    };
-    line.contains("-----BEGIN")
-        || [
-            "access_key",
-            "secret_key",
-            "client_secret",
-            "password",
-            "private_key",
-            "sas_token",
-            "credentials",
-        ]
-        .iter()
-        .any(|name| literal(name))
-        || contains_access_key_id(line)
+fn holds_key(line: &str) -> bool {
+    line.contains("-----BEGIN") || contains_access_key_id(line)
 }
 
 /// AWS access key ids: `AKIA` or `ASIA` and sixteen capitals and digits.
@@ -337,46 +288,54 @@ fn contains_access_key_id(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn comments_do_not_count() {
-        assert_eq!(without_comment("a = 1 # acl"), "a = 1 ");
-        assert_eq!(without_comment(r#"a = "x#y//z" // c"#), r#"a = "x#y//z" "#);
-        assert_eq!(without_comment(r##"a = "\"#" # c"##), r##"a = "\"#" "##);
-    }
-
-    #[test]
-    fn opening_literals_are_seen() {
-        assert!(opens_to_the_public("  block_public_acls       = false"));
-        assert!(opens_to_the_public(r#"  acl = "public-read""#));
-        assert!(opens_to_the_public(r#"  members = ["allUsers"]"#));
-        assert!(!opens_to_the_public("  block_public_acls       = true"));
-        assert!(!opens_to_the_public(
-            "  public_network_access_enabled = var.public"
-        ));
-        assert!(weakens_encryption(r#"min_tls_version = "TLS1_0""#));
-        assert!(!weakens_encryption(r#"min_tls_version = "TLS1_2""#));
+    fn block(text: &str) -> Block {
+        let body: hcl::Body = text.parse().unwrap();
+        body.into_blocks().next().unwrap()
     }
 
     #[test]
     fn credentials_are_seen() {
-        assert!(holds_credential(r#"key = "AKIAABCDEFGHIJKLMNOP""#));
-        assert!(holds_credential(r#"password = "hunter2""#));
-        assert!(!holds_credential("password = var.password"));
+        let block = block(
+            r#"resource "x" "y" {
+              password = var.password
+              token    = "hunter2"
+              nested { settings = { "secret_key" = "s", client_secret = "" } }
+            }"#,
+        );
+        let mut found = Vec::new();
+        credentials(&block, &mut |name| found.push(name.to_owned()));
+        assert_eq!(found, ["token", "secret_key"]);
+        assert!(holds_key(r#"key = "AKIAABCDEFGHIJKLMNOP""#));
+        assert!(!holds_key(r#"key = "AKIA""#));
     }
 
     #[test]
     fn markers_are_seen_and_escapes_are_not() {
-        let broken = LINE_RULES[0].broken;
-        assert!(broken("name = {{ slug }}"));
-        assert!(broken("{% if x %}"));
-        assert!(!broken(r#"name = "a $${{ b }}""#));
-        assert!(!broken("tags = { a = { b = 1 } }"));
-        assert!(!broken(r#"x = "%%{ if }""#));
+        assert!(left_behind("name = {{ slug }}"));
+        assert!(left_behind("{% if x %}"));
+        assert!(!left_behind(r#"name = "a $${{ b }}""#));
+        assert!(!left_behind("tags = { a = { b = 1 } }"));
+        assert!(!left_behind(r#"x = "%%{ if }""#));
     }
 
     #[test]
     fn versions_of_providers_are_read() {
-        let text = "terraform {\n  required_version = \">= 1.9\"\n  required_providers {\n    aws = {\n      source  = \"hashicorp/aws\"\n      version = \"~> 5.100\"\n    }\n    b = { source = \"x/b\", version = \">= 1\" }\n  }\n}\nmodule \"m\" {\n  version = \"9\"\n}\n";
-        assert_eq!(provider_versions(text), ["~> 5.100", ">= 1"]);
+        let terraform = block(
+            r#"terraform {
+              required_providers {
+                aws = {
+                  source  = "hashicorp/aws"
+                  version = "~> 5.100"
+                }
+                b = { "source" = "x/b", "version" = ">= 1" }
+                c = { source = "x/c" }
+              }
+            }"#,
+        );
+        let versions: Vec<_> = required_providers(&terraform)
+            .map(|provider| field(provider.expr(), "version").and_then(literal))
+            .collect();
+        assert_eq!(versions, [Some("~> 5.100"), Some(">= 1"), None]);
+        assert!(is_bounded("~> 5.100") && is_bounded(">= 1, < 2") && !is_bounded(">= 1"));
     }
 }

@@ -38,6 +38,21 @@ impl Tree {
         }
     }
 
+    /// The files of a folder by path, sorted, without those of folders within; none when there is no
+    /// such folder.
+    pub(super) fn list(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join(folder)).into_iter();
+        let files = entries.flatten().flatten().filter(|entry| {
+            let kind = entry.file_type();
+            kind.is_ok_and(|kind| kind.is_file())
+        });
+        let mut paths: Vec<String> = files
+            .filter_map(|entry| Some(format!("{folder}/{}", entry.file_name().to_str()?)))
+            .collect();
+        paths.sort();
+        paths
+    }
+
     /// The text of a file.
     pub(super) fn text(&self, path: &str) -> Result<String, String> {
         String::from_utf8(self.read(path)?).map_err(|_| format!("{path} is not UTF-8"))

@@ -1,13 +1,15 @@
 //! Runs every check and sums up.
 
+use super::case::Case;
 use super::tree::Tree;
-use super::{digests, documents, structure, terraform};
+use super::{digests, documents, policy, structure, terraform};
 use crate::contracts::{
     IaCPlan, ProductRequest, QACounts, QAMode, QAStatus, QASummary, SecurityProfile, TestCase,
     TestStatus, ToolVersion,
 };
 use crate::personas::input::{optional, output, required, to_value};
 use crate::port::{Call, Failure, Host, Outcome};
+use crate::terraform::Configuration;
 
 /// How many findings of a failed case its message shows.
 const SHOWN: usize = 3;
@@ -28,7 +30,12 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
     let tree = Tree::new(host.staged()?);
     let mut test_cases = digests::cases(&plan, &profile, &tree);
     test_cases.extend(documents::cases(call, &profile, &tree));
-    test_cases.extend(structure::cases(&plan, &profile, &tree));
+    let (parsed, configuration) = parse(&plan, &tree);
+    test_cases.push(parsed);
+    if let Some(configuration) = configuration {
+        test_cases.extend(structure::cases(&plan, &profile, &configuration, &tree));
+        test_cases.extend(policy::cases(&plan, &profile, mode, &configuration, &tree));
+    }
     let (cases, terraform) = terraform::cases(&plan, mode, &tree, host)?;
     test_cases.extend(cases);
     let own = ToolVersion {
@@ -36,12 +43,14 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let counts = QACounts::of(&test_cases);
-    if counts.mandatory_failed > 0 {
-        return Err(failure(&test_cases));
-    }
+    let failed = (counts.mandatory_failed > 0).then(|| failure(&test_cases));
     let summary = QASummary {
         product_slug: product.slug,
-        status: QAStatus::PendingApproval,
+        status: if failed.is_some() {
+            QAStatus::Failed
+        } else {
+            QAStatus::PendingApproval
+        },
         mode,
         executed_at,
         iac_tree_sha256: plan.tree_sha256,
@@ -51,10 +60,38 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
         approved_by: None,
         approved_at: None,
     };
-    Ok(Outcome {
-        output: output([("qa_summary", to_value(&summary))]),
-        ..Outcome::default()
-    })
+    let output = output([("qa_summary", to_value(&summary))]);
+    match failed {
+        // The cases are evidence also when the run ends here.
+        Some(failure) => Err(failure.findings(output)),
+        None => Ok(Outcome {
+            output,
+            ..Outcome::default()
+        }),
+    }
+}
+
+/// Parses the Terraform; without it there is nothing to look into.
+fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
+    let texts: Vec<(&str, String)> = plan
+        .files()
+        .filter(|file| file.path.ends_with(".tf"))
+        // What cannot be read is the digest case's finding.
+        .filter_map(|file| Some((file.path.as_str(), tree.text(&file.path).ok()?)))
+        .collect();
+    let case = Case::new("QA-HC-01", "Every Terraform file is HCL", "iac").controls(&["cm-6"]);
+    match Configuration::read(texts.iter().map(|(path, text)| (*path, text.as_str()))) {
+        Ok(configuration) => (
+            case.passed(vec![format!("{} files", texts.len())]),
+            Some(configuration),
+        ),
+        Err(problems) => {
+            let findings = problems
+                .iter()
+                .map(|problem| format!("{}:{}", problem.path, problem.message));
+            (case.of(findings.collect(), String::new()), None)
+        }
+    }
 }
 
 /// Names the mandatory cases that failed, with their first findings.
