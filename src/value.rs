@@ -59,6 +59,12 @@ impl Digest {
         }
     }
 
+    /// A digest that was computed elsewhere, piece by piece.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Digests the RFC 8785 (JCS) form of a value, so that key order and spacing do not matter.
     #[must_use]
     pub fn of_json(value: &impl Serialize) -> Self {

@@ -44,6 +44,22 @@ pub(super) enum GraphFormat {
     Text,
 }
 
+impl Command {
+    /// The key that the command is to sign with.
+    pub(super) fn signing_key(&self) -> Option<&std::path::Path> {
+        let signing = match self {
+            Self::Run(args) => &args.drive.signing,
+            Self::Resume(args) => &args.drive.signing,
+            Self::Approve(args) => &args.drive.signing,
+            Self::Reject(args) => &args.signing,
+            Self::Cancel(args) => &args.signing,
+            Self::Evidence(Evidence::Rebuild(args)) => &args.signing,
+            _ => return None,
+        };
+        signing.signing_key.as_deref()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Start a run of a flow.
@@ -76,7 +92,7 @@ pub(super) enum Command {
     Init(Init),
     /// Remove old ended runs; says what it would do unless told `--yes`.
     Prune(Prune),
-    /// Copy evidence elsewhere.
+    /// Verify evidence, make it again from the journals, or copy it elsewhere.
     #[command(subcommand)]
     Evidence(Evidence),
     /// Print a completion script for a shell.
@@ -91,6 +107,43 @@ pub(super) struct Drive {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) signing: Signing,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Signing {
+    /// The ed25519 key that signs the evidence: OpenSSH's format, or PKCS#8 in PEM.
+    #[arg(long, value_name = "FILE", env = "FLOWCTL_SIGNING_KEY")]
+    pub(super) signing_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Evidence {
+    /// Check that not one byte was changed; needs nothing but the folder.
+    Verify(Verify),
+    /// Make everything in `artifacts/evidence` again; what is damaged is moved aside.
+    Rebuild(Rebuild),
+    /// Copy evidence to a folder, a bucket or a table; each object is written once.
+    Export(Export),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Verify {
+    /// The evidence folder, or a bundle [default: `artifacts/evidence` of the workspace].
+    pub(super) path: Option<PathBuf>,
+    /// Public keys that are trusted: OpenSSH lines, or PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trusted_keys: Option<PathBuf>,
+    /// `json` prints one object on stdout.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Rebuild {
+    #[command(flatten)]
+    pub(super) signing: Signing,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -155,12 +208,16 @@ pub(super) struct Reject {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) signing: Signing,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Cancel {
     /// The run: its id, a unique beginning of it, or `latest`.
     pub(super) run: String,
+    #[command(flatten)]
+    pub(super) signing: Signing,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -208,12 +265,6 @@ pub(super) struct Review {
     /// Only list the files.
     #[arg(long)]
     pub(super) stat: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Evidence {
-    /// Copy evidence to a folder, a bucket or a table; each object is written once.
-    Export(Export),
 }
 
 #[derive(Debug, ClapArgs)]

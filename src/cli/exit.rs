@@ -29,7 +29,7 @@ impl Exit {
     pub const CANCELLED: Self = Self(8);
     /// The answer does not count.
     pub const REFUSED: Self = Self(9);
-    /// Evidence was changed.
+    /// `evidence verify` found something that is not as it was written.
     pub const NOT_INTACT: Self = Self(10);
     /// The driver was told to stop.
     pub const INTERRUPTED: Self = Self(130);

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::render;
 use crate::diagnostic::Diagnostics;
-use crate::{engine, store};
+use crate::{engine, evidence, store};
 
 /// Why a command stops.
 #[derive(Debug)]
@@ -99,12 +99,25 @@ impl From<engine::Error> for Failure {
             engine::Error::Invalid(problems) => Self::Diagnostics(problems),
             engine::Error::Store(error) => error.into(),
             engine::Error::Refused(message) => Self::new(Exit::REFUSED, message),
-            engine::Error::Evidence(error @ crate::evidence::Error::Damaged { .. }) => {
-                Self::new(Exit::UNEXPECTED, error.to_string()).help(
-                    "keep the file for whoever has to explain it, move it aside, and resume the run: its records are written again from the journal",
+            engine::Error::Evidence(error) => error.into(),
+            other => Self::new(Exit::UNEXPECTED, other.to_string()),
+        }
+    }
+}
+
+impl From<evidence::Error> for Failure {
+    fn from(error: evidence::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            evidence::Error::Store(error) => error.into(),
+            evidence::Error::Damaged { .. } | evidence::Error::Changed { .. } => {
+                Self::new(Exit::UNEXPECTED, message).help(
+                    "`flowctl evidence rebuild` makes it again from the journals, and keeps what is there now for whoever has to explain it; then resume the run",
                 )
             }
-            other => Self::new(Exit::UNEXPECTED, other.to_string()),
+            evidence::Error::Unsigned { .. } => Self::new(Exit::UNEXPECTED, message)
+                .help("give the same `--signing-key` again, or `flowctl evidence rebuild`"),
+            evidence::Error::Run { .. } => Self::new(Exit::UNEXPECTED, message),
         }
     }
 }

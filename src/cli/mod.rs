@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::engine::Engine;
+use crate::evidence::Signer;
 use crate::store::Layout;
 use crate::tool::Registration;
 use args::{Args, LogFormat};
@@ -45,8 +46,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     start_log(&parsed);
     let mut output = Output::new(program, parsed.workspace.clone());
-    let engine = engine(&parsed);
-    let result = command::run(&engine, parsed.command, &mut output);
+    let result =
+        engine(&parsed).and_then(|engine| command::run(&engine, parsed.command, &mut output));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => failure.show(&mut output).into(),
@@ -66,7 +67,9 @@ fn program_name(first: Option<&OsString>) -> String {
 }
 
 /// The composition root: here, and only here, the engine learns which personas exist.
-fn engine(args: &Args) -> Engine {
+///
+/// The key is read before anything runs, so that a wrong one costs nothing.
+fn engine(args: &Args) -> Result<Engine, failure::Failure> {
     let personas = crate::personas::all()
         .iter()
         .map(|persona| Registration {
@@ -79,14 +82,27 @@ fn engine(args: &Args) -> Engine {
             function: persona.function,
         })
         .collect();
-    Engine {
+    let signer = args
+        .command
+        .signing_key()
+        .map(|path| {
+            Signer::load(path).map_err(|message| {
+                let path = path.display();
+                failure::Failure::usage(format!(
+                    "the signing key `{path}` cannot be used: {message}"
+                ))
+            })
+        })
+        .transpose()?;
+    Ok(Engine {
         layout: Layout::new(&args.workspace),
         personas,
         contracts: crate::contracts::schema,
         who: who::who(),
         clock: jiff::Timestamp::now,
+        signer: signer.map(std::sync::Arc::new),
         variable: who::variable,
-    }
+    })
 }
 
 fn start_log(args: &Args) {

@@ -5,7 +5,9 @@ use super::error::Error;
 use super::observer::Observer;
 use super::publish::{self, manifest};
 use crate::expr::{EvalError, Secrets};
-use crate::run::{PublishStarted, RunFailed, RunPaused, RunSealed, RunSucceeded, StagedFile};
+use crate::run::{
+    PublishStarted, RunFailed, RunPaused, RunSealed, RunStarted, RunState, RunSucceeded, StagedFile,
+};
 use crate::value::Object;
 
 impl Driver {
@@ -17,20 +19,22 @@ impl Driver {
             .collect();
         self.emit(RunPaused { waiting }, true, observer)?;
         self.journal.sync().await?;
-        self.project()
+        self.project(None)?;
+        Ok(())
     }
 
-    /// Writes what is new in the journal to the node logs.
-    pub(super) fn project(&self) -> Result<(), Error> {
-        let records = crate::store::read(&self.dir.journal())?.records;
-        crate::evidence::project(
-            &self.engine.layout,
-            &self.dir.id,
-            &records,
-            &|path| self.is_evidence(path),
-            &self.blobs,
-        )?;
-        Ok(())
+    /// Writes what is new in the journal to the evidence; `close` closes the bundle.
+    pub(super) fn project(
+        &self,
+        close: Option<(String, String)>,
+    ) -> Result<Option<crate::evidence::Sealed>, Error> {
+        Ok(crate::evidence::write(crate::evidence::Writing {
+            layout: &self.engine.layout,
+            run: &self.dir,
+            wanted: &|path| self.is_evidence(path),
+            close,
+            signer: self.engine.signer.as_deref(),
+        })?)
     }
 
     pub(super) fn is_evidence(&self, path: &crate::id::NodePath) -> bool {
@@ -140,19 +144,11 @@ impl Driver {
 
     pub(super) async fn seal(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         self.journal.sync().await?;
-        self.project()?;
-        let subject = self.state.subject().map_or_else(
-            || crate::slug::Slug::of(&self.started.flow).to_string(),
-            str::to_owned,
-        );
+        let subject = subject(&self.state, &self.started);
         let graph = self.plan.show(crate::plan::Format::Mermaid);
-        let sealed = crate::evidence::seal(
-            &self.engine.layout,
-            &self.dir,
-            &subject,
-            &graph,
-            &self.blobs,
-        )?;
+        let Some(sealed) = self.project(Some((subject, graph)))? else {
+            return Ok(());
+        };
         self.emit(
             RunSealed {
                 bundle: sealed.path,
@@ -164,4 +160,12 @@ impl Driver {
         self.journal.sync().await?;
         Ok(())
     }
+}
+
+/// What a run is about: what a node says, else its flow.
+pub(super) fn subject(state: &RunState, started: &RunStarted) -> String {
+    state.subject().map_or_else(
+        || crate::slug::Slug::of(&started.flow).to_string(),
+        str::to_owned,
+    )
 }

@@ -35,6 +35,8 @@ pub struct Engine {
     pub who: Who,
     /// The clock.
     pub clock: fn() -> Timestamp,
+    /// Who signs evidence; nobody when there is no key.
+    pub signer: Option<Arc<crate::evidence::Signer>>,
     /// Reads an environment variable.
     pub variable: fn(&str) -> Option<String>,
 }

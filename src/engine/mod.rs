@@ -12,6 +12,7 @@ mod driver;
 mod ending;
 mod environment;
 mod error;
+mod evidence;
 mod host;
 mod inbox;
 mod observer;

@@ -22,6 +22,9 @@ pub(super) struct Conflict {
 /// Whether a staged path may be written at all.
 pub(super) fn check_target(path: &str, for_workspace: bool) -> Result<(), String> {
     crate::tool::check_path(path).map_err(str::to_owned)?;
+    if !for_workspace && !crate::evidence::is_document(path) {
+        return Err("documents go into a folder of their own, for example `oscal/`".to_owned());
+    }
     let first = path.split('/').next().unwrap_or_default();
     if for_workspace
         && RESERVED

@@ -1,15 +1,36 @@
 //! Evidence: what an auditor reads, projected from durable journal records.
 //!
-//! [`project`] appends to the node logs, [`seal`] closes the bundle of a run that has ended. Both
-//! are idempotent and can be done again from the journal. Knows nothing of personas.
+//! [`write`](fn@write) is called when a run pauses and when it ends: it appends to the node
+//! logs and closes the bundle of a run that has ended. [`rebuild`](fn@rebuild) makes everything
+//! again from the journals; [`verify`](fn@verify) needs nothing but the folder. What lies where,
+//! and in which order it is written, is said in `folder.rs`. Knows nothing of personas.
 
 mod bundle;
+mod envelope;
+mod folder;
+mod index;
+mod ledger;
+mod material;
 mod node_log;
+mod rebuild;
+mod record;
+#[cfg(feature = "sign")]
+mod sign;
+mod story;
 mod test_case;
 
-pub use bundle::{Sealed, seal};
-pub use node_log::project;
+#[cfg(not(feature = "sign"))]
+#[path = "unsigned.rs"]
+mod sign;
+mod verify;
+mod write;
+
+pub use material::is_document;
+pub use rebuild::{Derived, Rebuilt, rebuild};
+pub use sign::{PublicKey, Signer, read_keys};
 pub use test_case::TestCase;
+pub use verify::{Finding, Report, Seal, Tree, verify};
+pub use write::{Sealed, Writing, write};
 
 use crate::store::Layout;
 
@@ -19,22 +40,44 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
-    /// A node log was changed by somebody else.
+    /// A line was changed by somebody else.
     #[error("line {line} of `{path}` is damaged: {message}")]
     Damaged {
-        /// The log.
+        /// The file.
         path: String,
         /// From 1.
         line: usize,
         /// What is wrong.
         message: String,
     },
+    /// A file was changed by somebody else.
+    #[error("`{path}` was changed: {message}")]
+    Changed {
+        /// The file, or the run.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A bundle that was announced as signed cannot be finished.
+    #[error("the bundle of run {run} was to be signed by another key, and that key is not here")]
+    Unsigned {
+        /// The run.
+        run: String,
+    },
+    /// A run cannot be replayed.
+    #[error("run {run} cannot be read: {message}")]
+    Run {
+        /// The run.
+        run: String,
+        /// Why.
+        message: String,
+    },
 }
 
-/// The lock that keeps two processes from appending at once.
+/// The lock that keeps two processes from writing at once.
 fn lock(layout: &Layout) -> Result<crate::store::RunLock, Error> {
     Ok(crate::store::RunLock::wait(
-        &layout.evidence().join(".lock"),
+        &layout.evidence().join(index::LOCK),
         || {
             tracing::info!("waiting for another process that writes evidence");
         },

@@ -170,6 +170,12 @@ impl RunDir {
             .join(format!("snapshot-{}.json", &digest.hex()[..16]))
     }
 
+    /// What was written of the run as evidence, and in which order.
+    #[must_use]
+    pub fn evidence(&self) -> PathBuf {
+        self.path.join("evidence.jsonl")
+    }
+
     /// What nodes print, by node.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

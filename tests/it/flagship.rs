@@ -56,7 +56,7 @@ fn eight_personas_run_one_after_the_other_and_a_human_says_yes() {
         "manifest.json",
         "summary.md",
         "decisions.jsonl",
-        "journal.jsonl",
+        "journal.ndjson",
     ] {
         assert!(test.exists(&format!("{bundle}/{file}")), "{bundle}/{file}");
     }

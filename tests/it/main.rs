@@ -17,6 +17,7 @@ mod architecture;
 mod commands;
 mod crash;
 mod diagnostics;
+mod evidence;
 mod examples;
 mod export;
 #[cfg(feature = "export")]

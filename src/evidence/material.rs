@@ -1,0 +1,153 @@
+//! [`Material`]: the durable records of a run, from which its evidence is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::Error;
+use super::node_log::{self, Projected};
+use crate::id::RunId;
+use crate::run::Payload;
+use crate::store::{Blobs, Record, RunDir, verify};
+use crate::value::Digest;
+
+/// A run's journal, and the documents that it names.
+pub(super) struct Material {
+    pub(super) run: RunId,
+    bytes: Vec<u8>,
+    /// Every whole record.
+    pub(super) records: Vec<Record>,
+    documents: Documents,
+}
+
+enum Documents {
+    Run(Blobs),
+    Evidence(BTreeMap<Digest, Vec<u8>>),
+}
+
+impl Material {
+    /// Of a run that is there.
+    pub(super) fn of(run: &RunDir) -> Result<Self, Error> {
+        let path = run.journal();
+        let bytes = std::fs::read(&path).map_err(crate::store::Error::io("read", &path))?;
+        let records = verify(&path, &bytes)?.records;
+        let documents = Documents::Run(Blobs::new(run.files()));
+        Ok(Self {
+            run: run.id.clone(),
+            bytes,
+            records,
+            documents,
+        })
+    }
+
+    /// Of a run of which only the evidence is left.
+    pub(super) fn of_bundle(
+        run: RunId,
+        journal: Vec<u8>,
+        documents: BTreeMap<Digest, Vec<u8>>,
+    ) -> Result<Self, Error> {
+        let records = verify(Path::new(run.as_str()), &journal)?.records;
+        Ok(Self {
+            run,
+            bytes: journal,
+            records,
+            documents: Documents::Evidence(documents),
+        })
+    }
+
+    /// The last record.
+    pub(super) fn last(&self) -> u64 {
+        self.records.last().map_or(0, |record| record.seq)
+    }
+
+    /// The records up to and with one.
+    pub(super) fn upto(&self, seq: u64) -> &[Record] {
+        let end =
+            usize::try_from(seq).map_or(self.records.len(), |end| end.min(self.records.len()));
+        &self.records[..end]
+    }
+
+    /// The bytes of the records up to and with one.
+    pub(super) fn bytes_upto(&self, seq: u64) -> &[u8] {
+        let ends = self.bytes.iter().enumerate();
+        let mut ends = ends.filter(|(_, byte)| **byte == b'\n');
+        let nth = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
+        match ends.nth(nth) {
+            Some((end, _)) => &self.bytes[..=end],
+            None => &self.bytes,
+        }
+    }
+
+    /// What a record becomes, if it is evidence, with the documents that come with it.
+    pub(super) fn projected(&self, seq: u64) -> Option<(Projected, Vec<(String, Digest)>)> {
+        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
+        project(&self.run, self.records.get(index)?)
+    }
+
+    /// Every record that is evidence, after one and up to another.
+    pub(super) fn all(&self, upto: u64) -> impl Iterator<Item = (u64, Projected)> {
+        self.upto(upto)
+            .iter()
+            .filter_map(|record| Some((record.seq, project(&self.run, record)?.0)))
+    }
+
+    /// A document.
+    pub(super) fn document(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        match &self.documents {
+            Documents::Run(blobs) => Ok(blobs.get(digest)?),
+            Documents::Evidence(found) => {
+                found.get(&digest).cloned().ok_or_else(|| Error::Changed {
+                    path: format!("run {}", self.run),
+                    message: format!("a document of it is gone: {digest}"),
+                })
+            }
+        }
+    }
+
+    /// The places at which evidence was written, as far as the journal tells: each pause, and each
+    /// closing, which covers everything before its own record.
+    pub(super) fn writings(&self) -> Vec<(u64, bool)> {
+        self.records
+            .iter()
+            .filter_map(|record| match record.event.as_str() {
+                "run_paused" => Some((record.seq, false)),
+                "run_sealed" => Some((record.seq - 1, true)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The records before which bundles were closed.
+    pub(super) fn closings(&self) -> BTreeSet<u64> {
+        let closings = self.writings().into_iter().filter(|(_, closes)| *closes);
+        closings.map(|(upto, _)| upto).collect()
+    }
+}
+
+/// What a record becomes, with its documents.
+pub(super) fn project(run: &RunId, record: &Record) -> Option<(Projected, Vec<(String, Digest)>)> {
+    let payload = Payload::parse(&record.event, &record.data).ok()??;
+    let projected = node_log::project(run, record, &payload)?;
+    let documents = match &payload {
+        Payload::NodeSucceeded(data) => data
+            .evidence
+            .iter()
+            .filter(|file| is_document(&file.path))
+            .map(|file| (file.path.clone(), file.sha256))
+            .collect(),
+        _ => Vec::new(),
+    };
+    Some((projected, documents))
+}
+
+/// Whether a path of the evidence folder is for documents of nodes: in a folder of its own.
+#[must_use]
+pub fn is_document(path: &str) -> bool {
+    let Some((folder, _)) = path.split_once('/') else {
+        return false;
+    };
+    let ours = ["runs", "bundles", "history"];
+    !folder.starts_with('.')
+        && !ours.iter().any(|ours| folder.eq_ignore_ascii_case(ours))
+        && !path.ends_with(super::bundle::OSCAL_ENVELOPE)
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}

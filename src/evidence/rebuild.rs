@@ -1,0 +1,525 @@
+//! Making the evidence folder again, from the journals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::bundle::{self, HISTORY};
+use super::folder::{Close, Draft, Folder};
+use super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, LEDGER, LOCK, open_object};
+use super::ledger::{self, Entry, Receipt, write};
+use super::material::Material;
+use super::node_log::log_name;
+use super::record::{Chain, text};
+use super::write::{draft, sweep};
+use super::{Error, PublicKey, Signer, lock};
+use crate::id::{NodePath, RunId};
+use crate::store::{Layout, RunDir};
+use crate::value::{Digest, Object};
+
+/// What the journal alone does not say of a writing; it follows from the flow of the run.
+pub struct Derived {
+    /// Which nodes leave evidence.
+    pub wanted: Box<dyn Fn(&NodePath) -> bool>,
+    /// What the run is about.
+    pub subject: String,
+    /// The graph of its flow.
+    pub graph: String,
+}
+
+/// What a rebuild did.
+#[derive(Clone, Debug, Default)]
+pub struct Rebuilt {
+    /// Files that were as they should be.
+    pub kept: usize,
+    /// Files that were missing, or were something else.
+    pub written: Vec<String>,
+    /// Files that were changed or do not belong there, as they were found; below `aside`.
+    pub moved: Vec<String>,
+    /// Where they are now, relative to the workspace.
+    pub aside: Option<String>,
+    /// What could not be made again, and what is no longer signed.
+    pub notes: Vec<String>,
+}
+
+/// One writing that is to be made again.
+struct Planned {
+    ts: Timestamp,
+    n: u64,
+    run: RunId,
+    draft: Draft,
+    stated: Option<Entry>,
+    graph: String,
+}
+
+/// Makes everything below `artifacts/evidence` again. What is there and is not what the journals
+/// say is moved aside, never removed. `derive` is asked about a run up to a record when nothing
+/// else says how its evidence was written.
+///
+/// # Errors
+/// A journal that is damaged; I/O. The evidence is then as it was.
+pub fn rebuild(
+    layout: &Layout,
+    signer: Option<&Signer>,
+    now: Timestamp,
+    derive: &dyn Fn(&RunDir, u64) -> Result<Derived, Error>,
+) -> Result<Rebuilt, Error> {
+    let root = layout.evidence();
+    let _lock = lock(layout)?;
+    sweep(&root);
+    let mut rebuilt = Rebuilt::default();
+    let (materials, planned) = plan(layout, signer, derive, &mut rebuilt.notes)?;
+
+    let above = root.parent().unwrap_or(&root).to_owned();
+    let made = tempfile::Builder::new()
+        .prefix(".flowctl-evidence-")
+        .tempdir_in(&above)
+        .map_err(crate::store::Error::io("create a folder in", &above))?;
+    let mut folder = Folder::empty(made.path());
+    let mut receipts: BTreeMap<RunId, Vec<Receipt>> = BTreeMap::new();
+    for mut one in planned {
+        let Some(material) = materials.get(&one.run) else {
+            continue;
+        };
+        let mut prepared = folder.prepare(material, &one.draft, signer)?;
+        if prepared.is_none()
+            && let Some(close) = &mut one.draft.close
+        {
+            rebuilt.notes.push(format!(
+                "the bundle of run {} was signed by {}, and neither its signature nor the key is here: it is unsigned now",
+                one.run,
+                close.signer.as_ref().map_or_else(String::new, PublicKey::fingerprint),
+            ));
+            close.signer = None;
+            prepared = folder.prepare(material, &one.draft, signer)?;
+        }
+        let Some(prepared) = prepared else {
+            continue;
+        };
+        if let (Some(stated), Some(now)) = (
+            one.stated.as_ref().and_then(|entry| entry.bundle.as_ref()),
+            &prepared.entry.bundle,
+        ) && stated.manifest != now.manifest
+            && stated.signer == now.signer
+        {
+            rebuilt.notes.push(format!(
+                "the bundle of run {} is not the one that the ledger named ({}): another version of flowctl may have written it",
+                one.run, stated.manifest
+            ));
+        }
+        let envelopes = prepared
+            .bundle
+            .as_ref()
+            .map(|bundle| bundle.envelopes.clone());
+        receipts.entry(one.run).or_default().push(Receipt {
+            entry: prepared.entry.clone(),
+            graph: one.graph,
+            envelopes: envelopes
+                .or_else(|| one.draft.close.map(|close| close.envelopes))
+                .unwrap_or_default(),
+        });
+        folder.perform(material, prepared)?;
+    }
+    if !folder.entries.is_empty() {
+        folder.write_ledger()?;
+        let kept = fs::read(root.join(INDEX_ENVELOPE)).ok();
+        let signed = folder.conclude(signer, kept.as_deref())?;
+        if kept.is_some() && !signed {
+            rebuilt.notes.push(
+                "the index was signed; it is another now, or its signature is damaged, and no key was given: it is unsigned now"
+                    .to_owned(),
+            );
+        }
+    }
+    settle(made.path(), &root, now, &mut rebuilt)?;
+    for (run, receipts) in receipts {
+        let run = layout.run(&run);
+        if run.journal().is_file() {
+            ledger::keep(&run, &receipts)?;
+        }
+    }
+    Ok(rebuilt)
+}
+
+type Plan = (BTreeMap<RunId, Material>, Vec<Planned>);
+
+/// Finds out what was written, and in which order: from the receipts beside the runs, else from
+/// the ledger, else from the journals.
+fn plan(
+    layout: &Layout,
+    signer: Option<&Signer>,
+    derive: &dyn Fn(&RunDir, u64) -> Result<Derived, Error>,
+    notes: &mut Vec<String>,
+) -> Result<Plan, Error> {
+    let root = layout.evidence();
+    let old = fs::read(root.join(LEDGER)).unwrap_or_default();
+    let old: Vec<Entry> = Chain::read(&old)
+        .records
+        .iter()
+        .map_while(|record| Entry::of(record).ok())
+        .collect();
+    let mut materials = BTreeMap::new();
+    let mut planned: Vec<Planned> = Vec::new();
+    for run in layout.all_runs()? {
+        let material = Material::of(&run)?;
+        let receipts = known(&run, &material);
+        if let Some(receipts) = receipts {
+            for receipt in receipts {
+                planned.push(stated(receipt)?);
+            }
+        } else {
+            let lost = Lost {
+                root: &root,
+                run: &run,
+                material: &material,
+                signer,
+                derive,
+            };
+            match lost.of_ledger(&old)? {
+                Some(found) => planned.extend(found),
+                None => planned.extend(lost.of_journal()?),
+            }
+        }
+        materials.insert(run.id.clone(), material);
+    }
+    // Runs that were pruned: what the evidence itself holds of them.
+    let gone: BTreeSet<&RunId> = old
+        .iter()
+        .map(|entry| &entry.run)
+        .filter(|run| !materials.contains_key(*run))
+        .collect();
+    for run in gone {
+        match of_evidence(&root, run, &old) {
+            Some((material, graph)) => {
+                for entry in old.iter().filter(|entry| entry.run == *run) {
+                    if entry.upto > material.last() {
+                        continue;
+                    }
+                    let mut one = stated(Receipt {
+                        entry: entry.clone(),
+                        graph: graph.clone(),
+                        envelopes: BTreeMap::new(),
+                    })?;
+                    if let Some(close) = &mut one.draft.close {
+                        close.envelopes = envelopes(&root, &close.subject, run);
+                    }
+                    planned.push(one);
+                }
+                materials.insert(run.clone(), material);
+            }
+            None => notes.push(format!(
+                "run {run} is gone from artifacts/runs, and its bundle is damaged or was never closed: its evidence cannot be made again"
+            )),
+        }
+    }
+    planned.sort_by(|a, b| (a.ts, a.n, &a.run).cmp(&(b.ts, b.n, &b.run)));
+    // Only the last closing of a run stays; those before it are made if their digest is not known.
+    let mut last: BTreeMap<RunId, usize> = BTreeMap::new();
+    for (at, one) in planned.iter().enumerate() {
+        if one.draft.close.is_some() {
+            last.insert(one.run.clone(), at);
+        }
+    }
+    for (at, one) in planned.iter_mut().enumerate() {
+        let manifest = one
+            .stated
+            .as_ref()
+            .and_then(|entry| Some(entry.bundle.as_ref()?.manifest));
+        if let Some(close) = &mut one.draft.close
+            && last.get(&one.run) != Some(&at)
+        {
+            close.superseded = manifest;
+        }
+    }
+    Ok((materials, planned))
+}
+
+fn stated(receipt: Receipt) -> Result<Planned, Error> {
+    Ok(Planned {
+        ts: receipt.entry.ts,
+        n: receipt.entry.n,
+        run: receipt.entry.run.clone(),
+        draft: draft(&receipt.entry, Some(&receipt))?,
+        graph: receipt.graph,
+        stated: Some(receipt.entry),
+    })
+}
+
+/// The receipts of a run, when they can be relied on: every line can be read, each closing of the
+/// journal is among them, and none says more than the journal. The last may be one that a crash
+/// kept out of the ledger: then it is carried out now.
+fn known(run: &RunDir, material: &Material) -> Option<Vec<Receipt>> {
+    let text = fs::read_to_string(run.evidence()).ok()?;
+    let receipts = ledger::receipts(run);
+    if receipts.len() != text.lines().count() || receipts.is_empty() {
+        return None;
+    }
+    let closed: BTreeSet<u64> = receipts
+        .iter()
+        .filter(|receipt| receipt.entry.bundle.is_some())
+        .map(|receipt| receipt.entry.upto)
+        .collect();
+    let complete = receipts
+        .iter()
+        .all(|receipt| receipt.entry.upto <= material.last())
+        && material.closings().is_subset(&closed);
+    complete.then_some(receipts)
+}
+
+/// A run whose receipts are lost.
+struct Lost<'a> {
+    root: &'a Path,
+    run: &'a RunDir,
+    material: &'a Material,
+    signer: Option<&'a Signer>,
+    derive: &'a dyn Fn(&RunDir, u64) -> Result<Derived, Error>,
+}
+
+impl Lost<'_> {
+    /// The writings as the ledger tells them, if it knows all of them.
+    fn of_ledger(&self, old: &[Entry]) -> Result<Option<Vec<Planned>>, Error> {
+        let own: Vec<&Entry> = old
+            .iter()
+            .filter(|entry| entry.run == self.run.id)
+            .collect();
+        let closed: BTreeSet<u64> = own
+            .iter()
+            .filter(|entry| entry.bundle.is_some())
+            .map(|entry| entry.upto)
+            .collect();
+        let fits = own.iter().all(|entry| entry.upto <= self.material.last());
+        if own.is_empty() || !fits || !self.material.closings().is_subset(&closed) {
+            return Ok(None);
+        }
+        let mut planned = Vec::with_capacity(own.len());
+        for entry in own {
+            let (graph, envelopes) = match &entry.bundle {
+                None => (String::new(), BTreeMap::new()),
+                Some(bundle) => (
+                    (self.derive)(self.run, entry.upto)?.graph,
+                    envelopes(self.root, &bundle.subject, &self.run.id),
+                ),
+            };
+            planned.push(stated(Receipt {
+                entry: entry.clone(),
+                graph,
+                envelopes,
+            })?);
+        }
+        Ok(Some(planned))
+    }
+
+    /// The writings as the journal tells them.
+    fn of_journal(&self) -> Result<Vec<Planned>, Error> {
+        let mut planned = Vec::new();
+        let mut done = BTreeSet::new();
+        for (upto, closes) in self.material.writings() {
+            let Derived {
+                wanted,
+                subject,
+                graph,
+            } = (self.derive)(self.run, upto)?;
+            let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+            for (seq, projected) in self.material.all(upto) {
+                if wanted(&projected.node) && done.insert(seq) {
+                    logs.entry(log_name(&projected.node)).or_default().push(seq);
+                }
+            }
+            let Some(record) = self.material.upto(upto).last() else {
+                continue;
+            };
+            if logs.is_empty() && !closes {
+                continue;
+            }
+            let (graph, close) = if closes {
+                // A bundle that is there says by whom it was signed, or that it was not.
+                let signer = match bundle_of(self.root, &subject, &self.run.id) {
+                    None => self.signer.map(Signer::public),
+                    Some((_, manifest)) => manifest
+                        .get("signature")
+                        .and_then(|signature| PublicKey::parse(signature["key"].as_str()?).ok()),
+                };
+                let close = Close {
+                    envelopes: envelopes(self.root, &subject, &self.run.id),
+                    subject,
+                    graph: graph.clone(),
+                    signer,
+                    superseded: None,
+                };
+                (graph, Some(close))
+            } else {
+                (String::new(), None)
+            };
+            planned.push(Planned {
+                ts: record.ts,
+                n: 0,
+                run: self.run.id.clone(),
+                draft: Draft { upto, logs, close },
+                stated: None,
+                graph,
+            });
+        }
+        Ok(planned)
+    }
+}
+
+/// Where the bundle of a run may lie.
+fn places(root: &Path, name: &str, run: &RunId) -> [PathBuf; 2] {
+    let top = root.join(BUNDLES).join(name);
+    let history = top.join(HISTORY).join(run.as_str());
+    [top, history]
+}
+
+/// What the last bundle of a run holds, if it is intact: journal, documents, graph.
+fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Material, String)> {
+    let closed = old
+        .iter()
+        .rev()
+        .filter(|entry| entry.run == *run)
+        .find_map(|entry| entry.bundle.as_ref())?;
+    let dir = places(root, &closed.name, run).into_iter().find(|dir| {
+        fs::read(dir.join(bundle::MANIFEST))
+            .is_ok_and(|bytes| Digest::of(&bytes) == closed.manifest)
+    })?;
+    let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
+    let mut files = BTreeMap::new();
+    for (path, stated) in manifest.get("files")?.as_object()? {
+        let bytes = fs::read(dir.join(path)).ok()?;
+        if stated["sha256"].as_str() != Some(&Digest::of(&bytes).hex()) {
+            return None;
+        }
+        files.insert(path.clone(), bytes);
+    }
+    let summary = String::from_utf8(files.remove(bundle::SUMMARY)?).ok()?;
+    let (_, graph) = summary.rsplit_once("```mermaid\n")?;
+    let graph = graph.strip_suffix("```\n")?.to_owned();
+    let journal = files.remove(bundle::JOURNAL)?;
+    let documents = files
+        .into_values()
+        .map(|bytes| (Digest::of(&bytes), bytes))
+        .collect();
+    let material = Material::of_bundle(run.clone(), journal, documents).ok()?;
+    Some((material, graph))
+}
+
+/// The folder that holds the bundle of a run, and its manifest.
+fn bundle_of(root: &Path, subject: &str, run: &RunId) -> Option<(PathBuf, Object)> {
+    let name = crate::slug::Slug::of(subject).to_string();
+    places(root, &name, run).into_iter().find_map(|dir| {
+        let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
+        (text(&manifest, "run") == run.as_str()).then_some((dir, manifest))
+    })
+}
+
+/// What is signed in the bundle of a run.
+fn envelopes(root: &Path, subject: &str, run: &RunId) -> BTreeMap<String, String> {
+    let Some((dir, _)) = bundle_of(root, subject, run) else {
+        return BTreeMap::new();
+    };
+    files(&dir)
+        .into_iter()
+        .filter(|path| path == bundle::ENVELOPE || path.ends_with(bundle::OSCAL_ENVELOPE))
+        .filter(|path| !path.starts_with(HISTORY))
+        .filter_map(|path| Some((fs::read_to_string(dir.join(&path)).ok()?, path)))
+        .map(|(text, path)| (path, text))
+        .collect()
+}
+
+/// Every file below a folder, by path relative to it; links are files.
+fn files(root: &Path) -> Vec<String> {
+    fn walk(dir: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(&entry.path(), &format!("{path}/"), found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root, "", &mut found);
+    found.sort();
+    found
+}
+
+/// Where files go that are not what the journals say.
+struct Aside<'a> {
+    root: &'a Path,
+    dir: PathBuf,
+    rebuilt: &'a mut Rebuilt,
+}
+
+impl Aside<'_> {
+    fn take(&mut self, path: &str) -> Result<(), Error> {
+        let (from, to) = (self.root.join(path), self.dir.join(path));
+        let moved = || -> std::io::Result<()> {
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            if path == LOCK {
+                // It is held by this process and stays; what somebody wrote into it goes.
+                fs::copy(&from, &to)?;
+                return fs::OpenOptions::new().write(true).open(&from)?.set_len(0);
+            }
+            fs::rename(&from, &to)
+        };
+        moved().map_err(crate::store::Error::io("move aside", &from))?;
+        self.rebuilt.moved.push(path.to_owned());
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        self.rebuilt.aside = Some(format!("artifacts/{name}"));
+        Ok(())
+    }
+}
+
+/// Puts what was made in place of what is there; what differs is moved aside first.
+fn settle(made: &Path, root: &Path, now: Timestamp, rebuilt: &mut Rebuilt) -> Result<(), Error> {
+    let mut wanted = files(made);
+    // The index comes last: with it, everything is in place.
+    wanted.sort_by_key(|path| (path == INDEX || path == INDEX_ENVELOPE, path.clone()));
+    let name = format!("evidence.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ"));
+    let above = root.parent().unwrap_or(root);
+    let dir = std::iter::once(name.clone())
+        .chain((2..1000).map(|n| format!("{name}-{n}")))
+        .map(|name| above.join(name))
+        .find(|dir| !dir.exists())
+        .unwrap_or_else(|| above.join(&name));
+    let mut aside = Aside { root, dir, rebuilt };
+    let known: BTreeSet<&String> = wanted.iter().collect();
+    for path in files(root) {
+        let empty_lock =
+            path == LOCK && fs::metadata(root.join(LOCK)).is_ok_and(|found| found.len() == 0);
+        if !known.contains(&path) && !empty_lock {
+            aside.take(&path)?;
+        }
+    }
+    for path in &wanted {
+        let from = made.join(path);
+        let bytes = fs::read(&from).map_err(crate::store::Error::io("read", &from))?;
+        let target = root.join(path);
+        match fs::symlink_metadata(&target) {
+            Ok(found) if found.is_file() && fs::read(&target).is_ok_and(|now| now == bytes) => {
+                aside.rebuilt.kept += 1;
+                continue;
+            }
+            Ok(_) => aside.take(path)?,
+            Err(_) => {}
+        }
+        write(&target, &bytes)?;
+        aside.rebuilt.written.push(path.clone());
+    }
+    prune(root);
+    Ok(())
+}
+
+/// Removes folders that hold nothing.
+fn prune(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            prune(&entry.path());
+            fs::remove_dir(entry.path()).ok();
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! One bundle: what it says of itself, and what follows from its journal.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::super::bundle::{
+    self, DECISIONS, ENVELOPE, HISTORY, JOURNAL, MANIFEST, OSCAL_ENVELOPE, PUBLISHED, Parts, SUMS,
+};
+use super::super::index::{Indexed, open_object};
+use super::super::ledger::Entry;
+use super::super::material::project;
+use super::super::record::text;
+use super::super::story::Story;
+use super::super::{PublicKey, envelope, is_document};
+use super::{Check, LogLine, Seal, difference, first_difference};
+use crate::id::{NodePath, RunId};
+use crate::run::Payload;
+use crate::store::Record;
+use crate::value::{Digest, Object};
+
+impl Check<'_> {
+    /// Verifies one bundle; `dir` ends with `/` unless it is the folder that was given.
+    pub(super) fn bundle(&mut self, dir: &str, files: &[&String], named: Option<&Entry>) {
+        let at = |name: &str| format!("{dir}{name}");
+        let manifest_path = at(MANIFEST);
+        let Some(bytes) = self.good(&manifest_path) else {
+            return;
+        };
+        let manifest = match open_object(&bytes) {
+            Ok(manifest) => manifest,
+            Err(message) => return self.wrong(&manifest_path, None, message),
+        };
+        if manifest.get("v").and_then(Value::as_u64) != Some(1) {
+            return self.wrong(&manifest_path, None, "it has another format version");
+        }
+        if let Some(entry) = named
+            && let Some(closed) = &entry.bundle
+            && closed.manifest != Digest::of(&bytes)
+        {
+            return self.wrong(
+                &manifest_path,
+                None,
+                format!(
+                    "it is not the manifest that entry {} of the ledger names",
+                    entry.n
+                ),
+            );
+        }
+        let stated = self.stated(dir, &manifest, files);
+        let run = RunId::from(text(&manifest, "run"));
+        let Some(journal) = stated.get(JOURNAL) else {
+            if !self.bad.contains(&at(JOURNAL)) {
+                self.wrong(&manifest_path, None, "it names no journal");
+            }
+            return;
+        };
+        let recovered = match crate::store::verify(Path::new(JOURNAL), journal) {
+            Ok(recovered) if recovered.torn == 0 => recovered,
+            Ok(recovered) => {
+                return self.wrong(
+                    &at(JOURNAL),
+                    Some(recovered.records.len() + 1),
+                    "it does not end",
+                );
+            }
+            Err(crate::store::Error::Damaged { line, message, .. }) => {
+                return self.wrong(&at(JOURNAL), Some(line), message);
+            }
+            Err(error) => return self.wrong(&at(JOURNAL), None, error.to_string()),
+        };
+        if recovered.run != run.as_str() {
+            return self.wrong(
+                &at(JOURNAL),
+                Some(1),
+                format!(
+                    "it belongs to run `{}`, and the manifest to `{run}`",
+                    recovered.run
+                ),
+            );
+        }
+        let story = Story::of(&run, &recovered.records);
+        let signature = manifest.get("signature").cloned().unwrap_or_default();
+        let (key, unreadable) = signer(&signature);
+        let parts = Parts {
+            run: &run,
+            subject: text(&manifest, "subject"),
+            name: &crate::slug::Slug::of(text(&manifest, "subject")).to_string(),
+            story: &story,
+            journal_head: recovered.records.last().map_or("", |record| &record.hash),
+            signer: key.as_ref(),
+        };
+        self.reprojected(dir, &parts, &bytes, &stated, unreadable);
+        self.judged(&at(JOURNAL), &recovered.records);
+        if named.is_some() {
+            self.compared(&at(JOURNAL), &run, &recovered.records);
+        }
+        let seal = self.bundle_seal(dir, &parts, &bytes, &stated, unreadable);
+        self.sums(dir, files);
+        let status = text(&manifest, "status").to_owned();
+        let shown = if dir.is_empty() {
+            "."
+        } else {
+            dir.trim_end_matches('/')
+        };
+        self.report
+            .bundles
+            .push((shown.to_owned(), run.to_string(), status, seal));
+    }
+
+    /// The files that a manifest names, as far as they are what it says; others do not belong there.
+    fn stated(
+        &mut self,
+        dir: &str,
+        manifest: &Object,
+        files: &[&String],
+    ) -> BTreeMap<String, Vec<u8>> {
+        let mut stated = BTreeMap::new();
+        let empty = Object::new();
+        let listed = manifest
+            .get("files")
+            .and_then(Value::as_object)
+            .unwrap_or(&empty);
+        for (name, known) in listed {
+            let path = format!("{dir}{name}");
+            let Some(bytes) = self.good(&path) else {
+                continue;
+            };
+            let known: Result<Indexed, _> = serde_json::from_value(known.clone());
+            match known {
+                Ok(known) if known.fits(&bytes) => {
+                    stated.insert(name.clone(), bytes);
+                }
+                Ok(known) => {
+                    let (line, message) = difference(name, &known, &bytes);
+                    self.wrong(&path, line, message.replace("index", "manifest"));
+                }
+                Err(error) => self.wrong(&format!("{dir}{MANIFEST}"), None, error.to_string()),
+            }
+        }
+        let signed = manifest.get("signature").is_some_and(Value::is_object);
+        for path in files {
+            let name = &path[dir.len()..];
+            let document = name.strip_suffix(OSCAL_ENVELOPE);
+            let ours = [MANIFEST, SUMS].contains(&name)
+                || (signed
+                    && (name == ENVELOPE
+                        || document.is_some_and(|name| listed.contains_key(name))));
+            if !ours && !listed.contains_key(name) && !self.bad.contains(*path) {
+                self.wrong(
+                    path,
+                    None,
+                    "the manifest does not name it: it was added, or renamed",
+                );
+            }
+        }
+        stated
+    }
+
+    /// What follows from the journal must be what is there.
+    fn reprojected(
+        &mut self,
+        dir: &str,
+        parts: &Parts<'_>,
+        manifest: &[u8],
+        stated: &BTreeMap<String, Vec<u8>>,
+        unreadable: bool,
+    ) {
+        for (name, expected) in [
+            (DECISIONS, parts.decisions()),
+            (PUBLISHED, parts.published()),
+        ] {
+            let path = format!("{dir}{name}");
+            if self.bad.contains(&path) {
+                continue;
+            }
+            let found = stated.get(name);
+            if found != expected.as_ref() {
+                let line = match (found, &expected) {
+                    (Some(found), Some(expected)) => Some(first_difference(found, expected)),
+                    _ => None,
+                };
+                self.wrong(&path, line, "it is not what the journal tells");
+            }
+        }
+        for file in &parts.story.evidence {
+            if is_document(&file.path)
+                && stated
+                    .get(&file.path)
+                    .is_some_and(|bytes| Digest::of(bytes) != file.sha256)
+            {
+                self.wrong(
+                    &format!("{dir}{}", file.path),
+                    None,
+                    "it is not the document that the journal names",
+                );
+            }
+        }
+        let whole = serde_json::from_slice::<Value>(manifest).unwrap_or_default();
+        let listed = whole["files"].as_object().map_or(0, Object::len);
+        if listed != stated.len() || unreadable {
+            return;
+        }
+        let again = parts.manifest(
+            stated
+                .iter()
+                .map(|(path, bytes)| (path, Digest::of(bytes), bytes.len() as u64)),
+        );
+        if again != manifest {
+            let line = first_difference(manifest, &again);
+            self.wrong(
+                &format!("{dir}{MANIFEST}"),
+                Some(line),
+                "it is not what the journal tells",
+            );
+        }
+    }
+
+    /// Recomputes what approvals were about, and that each answer names it.
+    fn judged(&mut self, path: &str, records: &[Record]) {
+        let mut flow = None;
+        let mut asked: BTreeMap<NodePath, Digest> = BTreeMap::new();
+        for record in records {
+            let line = usize::try_from(record.seq).ok();
+            let payload = match Payload::parse(&record.event, &record.data) {
+                Ok(Some(payload)) => payload,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.wrong(path, line, format!("its data cannot be read: {error}"));
+                    continue;
+                }
+            };
+            match payload {
+                Payload::RunStarted(data) => flow = Some(data.snapshot),
+                Payload::FlowChanged(data) => flow = Some(data.snapshot),
+                Payload::ApprovalRequested(data) => {
+                    let digest = Digest::of_json(&serde_json::json!({
+                        "flow": flow.map(|flow| flow.to_string()),
+                        "node": data.node.as_str(),
+                        "round": record.round,
+                        "inputs": data.inputs,
+                        "files": data.files,
+                    }));
+                    if digest != data.digest {
+                        self.wrong(path, line, format!("what `{}` asks for has the digest {digest}, and the request says {}", data.node, data.digest));
+                    }
+                    asked.insert(data.node, data.digest);
+                }
+                Payload::ApprovalDecided(data) if asked.get(&data.node) != Some(&data.digest) => {
+                    self.wrong(
+                        path,
+                        line,
+                        format!(
+                            "the decision of {} at `{}` names {}, which is not what was asked",
+                            data.by, data.node, data.digest
+                        ),
+                    );
+                }
+                Payload::NodeSucceeded(data) => {
+                    let output: Value = serde_json::from_str(data.output.get()).unwrap_or_default();
+                    if Digest::of_json(&output) != data.digest {
+                        self.wrong(
+                            path,
+                            line,
+                            format!(
+                                "the output of `{}` does not have the digest that it states",
+                                data.node
+                            ),
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Compares the node logs with the journal.
+    fn compared(&mut self, journal: &str, run: &RunId, records: &[Record]) {
+        let lines = self.lines.remove(run).unwrap_or_default();
+        if self.bad.contains(journal) {
+            return;
+        }
+        for LogLine { path, line, record } in lines {
+            let seq = record.get("seq").and_then(Value::as_u64);
+            let seq = seq.and_then(|seq| usize::try_from(seq).ok()).unwrap_or(0);
+            // A run that went on after its bundle was closed has later records in the logs.
+            let Some(told) = seq.checked_sub(1).and_then(|at| records.get(at)) else {
+                continue;
+            };
+            let mut found = record;
+            found.shift_remove("prev_hash");
+            found.shift_remove("hash");
+            if project(run, told).is_none_or(|(projected, _)| projected.body != found) {
+                self.wrong(
+                    &path,
+                    Some(line),
+                    format!("it is not what record {seq} of the journal of run {run} tells"),
+                );
+            }
+        }
+    }
+
+    fn bundle_seal(
+        &mut self,
+        dir: &str,
+        parts: &Parts<'_>,
+        manifest: &[u8],
+        stated: &BTreeMap<String, Vec<u8>>,
+        unreadable: bool,
+    ) -> Seal {
+        if unreadable {
+            return Seal::Unchecked;
+        }
+        let Some(key) = parts.signer else {
+            return Seal::Unsigned;
+        };
+        let documents: BTreeMap<String, Vec<u8>> = stated
+            .iter()
+            .filter(|(name, _)| is_document(name))
+            .map(|(name, bytes)| (name.clone(), bytes.clone()))
+            .collect();
+        for (name, statement) in parts.statements(manifest, &documents) {
+            let path = format!("{dir}{name}");
+            if let Some(bytes) = self.good(&path)
+                && let Err(message) = envelope::check(&bytes, &statement, key)
+            {
+                self.wrong(&path, None, message);
+            }
+        }
+        self.seal(key)
+    }
+
+    fn sums(&mut self, dir: &str, files: &[&String]) {
+        let path = format!("{dir}{SUMS}");
+        let Some(bytes) = self.good(&path) else {
+            return;
+        };
+        let others: Vec<&&String> = files.iter().filter(|file| ***file != path).collect();
+        // A file that was changed or is gone is named already; the sums say the same of it.
+        let near = |path: &&String| {
+            let name = path.strip_prefix(dir);
+            name.is_some_and(|name| !name.starts_with(HISTORY))
+        };
+        if self.bad.iter().any(|path| near(&path)) {
+            return;
+        }
+        let mut found = BTreeMap::new();
+        for file in others {
+            if let Some(bytes) = self.good(file) {
+                found.insert(file[dir.len()..].to_owned(), bytes);
+            }
+        }
+        let expected = bundle::sums_of(&found);
+        if expected != bytes {
+            let line = first_difference(&bytes, &expected);
+            self.wrong(&path, Some(line), "it does not say what the files are");
+        }
+    }
+}
+
+/// The key of a manifest's `signature`, and whether it names one that cannot be read here.
+fn signer(signature: &Value) -> (Option<PublicKey>, bool) {
+    match signature["key"].as_str() {
+        None => (None, false),
+        Some(key) => {
+            let key = PublicKey::parse(key).ok();
+            let unreadable = key.is_none();
+            (key, unreadable)
+        }
+    }
+}
