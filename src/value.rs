@@ -44,19 +44,8 @@ impl Digest {
     /// # Errors
     /// When reading fails.
     pub fn of_reader(reader: &mut impl std::io::Read) -> std::io::Result<(Self, u64)> {
-        let (mut hasher, mut total) = (Self::begin(), 0);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok((hasher.end(), total)),
-                Ok(read) => {
-                    hasher = hasher.and(&buffer[..read]);
-                    total += read as u64;
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let (hasher, total) = Self::begin().and_all(reader)?;
+        Ok((hasher.end(), total))
     }
 
     /// A digest that was computed elsewhere, piece by piece.
@@ -120,6 +109,26 @@ impl Hasher {
     pub fn and(mut self, bytes: &[u8]) -> Self {
         self.0.update(bytes);
         self
+    }
+
+    /// The digest with everything that a reader gives, too, and how much that is.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn and_all(mut self, reader: &mut impl std::io::Read) -> std::io::Result<(Self, u64)> {
+        let mut total = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok((self, total)),
+                Ok(read) => {
+                    self = self.and(&buffer[..read]);
+                    total += read as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The digest of all bytes.

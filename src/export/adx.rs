@@ -25,7 +25,7 @@ use super::token::{Token, Variable, is_loopback};
 use super::transfer::Options;
 use super::{Destination, Error, Observer, Outcome, Report, Trouble};
 use crate::store::{self, Layout, RunLock};
-use crate::value::Digest;
+use crate::value::{Digest, Hasher};
 
 /// The most that Azure Data Explorer takes in one streaming request, with some room.
 const MOST: u64 = 4_000_000;
@@ -210,6 +210,7 @@ impl Adx {
     ) -> Result<(), Halt> {
         let failed = |message: String| Halt::Trouble(Trouble::Failed(message));
         let mut at = ledger.logs.get(&log.name).copied().unwrap_or_default();
+        let mut hasher = digest_to(log, at.bytes).map_err(|error| failed(error.to_string()))?;
         while at.records < log.ends.len() as u64 {
             if *stop.borrow() {
                 return Err(Halt::Stopped);
@@ -228,7 +229,8 @@ impl Adx {
             self.send(&lines, token).await.map_err(failed)?;
             at.records += fitting as u64;
             at.bytes = end;
-            at.sha256 = Some(digest_to(log, end).map_err(|error| failed(error.to_string()))?);
+            hasher = hasher.and(&lines);
+            at.sha256 = Some(hasher.clone().end());
             rows.sent += fitting as u64;
             ledger.logs.insert(log.name.clone(), at);
             let mut text = serde_json::to_vec_pretty(ledger).expect("plain data becomes JSON");
@@ -345,7 +347,7 @@ impl Sent {
         }
         let index = usize::try_from(self.records - 1).unwrap_or(usize::MAX);
         let same = log.ends.get(index) == Some(&self.bytes)
-            && digest_to(log, self.bytes).is_ok_and(|digest| Some(digest) == self.sha256);
+            && digest_to(log, self.bytes).is_ok_and(|hasher| Some(hasher.end()) == self.sha256);
         if same {
             return Ok(());
         }
@@ -367,9 +369,10 @@ fn read(log: &Log, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn digest_to(log: &Log, end: u64) -> std::io::Result<Digest> {
+/// A digest of the beginning of a log, to go on with.
+fn digest_to(log: &Log, end: u64) -> std::io::Result<Hasher> {
     let mut part = File::open(&log.path)?.take(end);
-    Ok(Digest::of_reader(&mut part)?.0)
+    Ok(Digest::begin().and_all(&mut part)?.0)
 }
 
 /// How long the service asks to be left alone; a minute at most.

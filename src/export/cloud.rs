@@ -232,7 +232,8 @@ impl Cloud {
         let digest = base64::prelude::BASE64_STANDARD.encode(md5::Md5::digest(&bytes));
         let digest = Md5(digest.parse().expect("base64 fits into a header"));
         let mut pause = Duration::from_millis(200);
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let mut options = PutOptions {
                 mode: PutMode::Create,
                 attributes: attributes.clone(),
@@ -248,11 +249,11 @@ impl Cloud {
                     tracing::debug!(key, attempt, "trying to put again");
                     tokio::time::sleep(pause).await;
                     pause *= 3;
+                    attempt += 1;
                 }
                 Err(error) => return Err(self.error("put it into", &error)),
             }
         }
-        unreachable!("the last attempt returns")
     }
 
     fn path(&self, key: &str) -> Result<Path, Error> {
