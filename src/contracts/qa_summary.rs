@@ -56,7 +56,7 @@ pub enum QAMode {
     /// All of them.
     #[default]
     Full,
-    /// All but `terraform init` and `terraform validate`.
+    /// All but `terraform init` and `terraform validate`, and the faults that Rego rules have to find.
     Fast,
 }
 

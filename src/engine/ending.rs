@@ -146,9 +146,7 @@ impl Driver {
         self.journal.sync().await?;
         let subject = subject(&self.state, &self.started);
         let graph = self.plan.show(crate::plan::Format::Mermaid);
-        let Some(sealed) = self.project(Some((subject, graph)))? else {
-            return Ok(());
-        };
+        let sealed = self.project(Some((subject, graph)))?.ok_or(Error::Stuck)?;
         self.emit(
             RunSealed {
                 bundle: sealed.path,

@@ -19,6 +19,9 @@ use crate::id::{NodePath, RunId};
 use crate::store::{Layout, RunDir};
 use crate::value::{Digest, Object};
 
+/// How the folder is called in which everything is made before it takes its place.
+const MADE: &str = ".flowctl-evidence-";
+
 /// What the journal alone does not say of a writing; it follows from the flow of the run.
 pub struct Derived {
     /// Which nodes leave evidence.
@@ -70,18 +73,30 @@ pub fn rebuild(
     let _lock = lock(layout)?;
     sweep(&root);
     let mut rebuilt = Rebuilt::default();
-    let (materials, planned) = plan(layout, signer, derive, &mut rebuilt.notes)?;
+    let (sources, planned) = plan(layout, signer, derive, &mut rebuilt.notes)?;
 
     let above = root.parent().unwrap_or(&root).to_owned();
+    for left in fs::read_dir(&above).into_iter().flatten().flatten() {
+        if left.file_name().to_string_lossy().starts_with(MADE) {
+            // Of a rebuild that was cut off; this one holds the lock.
+            fs::remove_dir_all(left.path()).ok();
+        }
+    }
     let made = tempfile::Builder::new()
-        .prefix(".flowctl-evidence-")
+        .prefix(MADE)
         .tempdir_in(&above)
         .map_err(crate::store::Error::io("create a folder in", &above))?;
     let mut folder = Folder::empty(made.path());
     let mut receipts: BTreeMap<RunId, Vec<Receipt>> = BTreeMap::new();
     for mut one in planned {
-        let Some(material) = materials.get(&one.run) else {
-            continue;
+        let read;
+        let material = match sources.get(&one.run) {
+            Some(Source::Run(dir)) => {
+                read = Material::of(dir)?;
+                &read
+            }
+            Some(Source::Evidence(material)) => material,
+            None => continue,
         };
         let mut prepared = folder.prepare(material, &one.draft, signer)?;
         if prepared.is_none()
@@ -143,7 +158,13 @@ pub fn rebuild(
     Ok(rebuilt)
 }
 
-type Plan = (BTreeMap<RunId, Material>, Vec<Planned>);
+/// Where the records of a run are read from; one run is in memory at a time.
+enum Source {
+    Run(RunDir),
+    Evidence(Box<Material>),
+}
+
+type Plan = (BTreeMap<RunId, Source>, Vec<Planned>);
 
 /// Finds out what was written, and in which order: from the receipts beside the runs, else from
 /// the ledger, else from the journals.
@@ -160,7 +181,7 @@ fn plan(
         .iter()
         .map_while(|record| Entry::of(record).ok())
         .collect();
-    let mut materials = BTreeMap::new();
+    let mut sources = BTreeMap::new();
     let mut planned: Vec<Planned> = Vec::new();
     for run in layout.all_runs()? {
         let material = Material::of(&run)?;
@@ -182,13 +203,13 @@ fn plan(
                 None => planned.extend(lost.of_journal()?),
             }
         }
-        materials.insert(run.id.clone(), material);
+        sources.insert(run.id.clone(), Source::Run(run));
     }
     // Runs that were pruned: what the evidence itself holds of them.
     let gone: BTreeSet<&RunId> = old
         .iter()
         .map(|entry| &entry.run)
-        .filter(|run| !materials.contains_key(*run))
+        .filter(|run| !sources.contains_key(*run))
         .collect();
     for run in gone {
         match of_evidence(&root, run, &old) {
@@ -207,7 +228,7 @@ fn plan(
                     }
                     planned.push(one);
                 }
-                materials.insert(run.clone(), material);
+                sources.insert(run.clone(), Source::Evidence(Box::new(material)));
             }
             None => notes.push(format!(
                 "run {run} is gone from artifacts/runs, and its bundle is damaged or was never closed: its evidence cannot be made again"
@@ -233,7 +254,7 @@ fn plan(
             close.superseded = manifest;
         }
     }
-    Ok((materials, planned))
+    Ok((sources, planned))
 }
 
 fn stated(receipt: Receipt) -> Result<Planned, Error> {

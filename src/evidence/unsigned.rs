@@ -6,7 +6,9 @@ const WITHOUT: &str = "this flowctl was built without the feature `sign`";
 
 /// No public key can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PublicKey {}
+pub struct PublicKey {
+    never: std::convert::Infallible,
+}
 
 impl PublicKey {
     /// Says that keys cannot be read.
@@ -20,37 +22,39 @@ impl PublicKey {
     /// Never called.
     #[must_use]
     pub fn openssh(&self) -> String {
-        match *self {}
+        match self.never {}
     }
 
     /// Never called.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        match *self {}
+        match self.never {}
     }
 
     /// Never called.
     #[must_use]
     pub fn name(&self) -> String {
-        match *self {}
+        match self.never {}
     }
 
     /// Never called.
     #[must_use]
     pub fn is(&self, _: &Self) -> bool {
-        match *self {}
+        match self.never {}
     }
 
     /// Never called.
     #[must_use]
     pub fn verifies(&self, _: &[u8], _: &[u8]) -> bool {
-        match *self {}
+        match self.never {}
     }
 }
 
 /// No private key can be read.
 #[derive(Debug)]
-pub enum Signer {}
+pub struct Signer {
+    never: std::convert::Infallible,
+}
 
 impl Signer {
     /// Says that keys cannot be read.
@@ -64,13 +68,13 @@ impl Signer {
     /// Never called.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        match *self {}
+        match self.never {}
     }
 
     /// Never called.
     #[must_use]
     pub fn sign(&self, _: &[u8]) -> Vec<u8> {
-        match *self {}
+        match self.never {}
     }
 }
 

@@ -6,17 +6,32 @@ use crate::port::{Failure, File};
 use crate::value::Value;
 
 /// The schema of all OSCAL models, as NIST publishes it with OSCAL 1.1.3.
-const SCHEMA: &str = include_str!("../../schemas/oscal_complete_schema-1.1.3.json");
+const TEXT: &str = include_str!("../../schemas/oscal_complete_schema-1.1.3.json");
 
 /// How many findings of a document its message shows.
 const SHOWN: usize = 5;
 /// How much of a finding: some repeat the value that they are about.
 const LENGTH: usize = 300;
 
-static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON: a test reads it");
-    jsonschema::validator_for(&schema).expect("the schema compiles: a test does it")
-});
+static SCHEMA: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(TEXT).expect("the schema is JSON: a test reads it"));
+
+/// The validator of one model. The schema is `oneOf` all of them, and of what breaks an alternative it
+/// would only say that none fits.
+fn validator(model: &str) -> Result<jsonschema::Validator, String> {
+    let mut schema = SCHEMA.clone();
+    let alternatives = schema["oneOf"].as_array_mut();
+    let chosen = alternatives.and_then(|all| {
+        let at = all.iter().position(|one| one["required"][0] == model)?;
+        Some(all.swap_remove(at))
+    });
+    let chosen = chosen.ok_or_else(|| format!("`{model}` is no model of OSCAL"))?;
+    if let (Value::Object(schema), Value::Object(chosen)) = (&mut schema, chosen) {
+        schema.shift_remove("oneOf");
+        schema.extend(chosen);
+    }
+    jsonschema::validator_for(&schema).map_err(|error| error.to_string())
+}
 
 /// Checks the documents in `oscal/`.
 ///
@@ -32,7 +47,19 @@ pub(super) fn check(files: &[File]) -> Result<(), Failure> {
                 continue;
             }
         };
-        for error in VALIDATOR.iter_errors(&document).take(SHOWN) {
+        let mut keys = document
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.keys());
+        let model = keys.find(|key| *key != "$schema");
+        let validator = match validator(model.map_or("", String::as_str)) {
+            Ok(validator) => validator,
+            Err(reason) => {
+                problems.push(format!("{}: {reason}", file.path));
+                continue;
+            }
+        };
+        for error in validator.iter_errors(&document).take(SHOWN) {
             let text: String = error.to_string().chars().take(LENGTH).collect();
             problems.push(format!(
                 "{} at {}: {text}",
@@ -73,6 +100,22 @@ mod tests {
         let message = checked(&document).unwrap_err().message;
         assert!(
             message.contains("oscal/x.json at ") && message.contains("yesterday"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_not_the_whole_document() {
+        let message = checked(&json!({ "assessment-plan": { "uid": "x" } }))
+            .unwrap_err()
+            .message;
+        assert!(
+            message.contains("at /assessment-plan: \"uuid\" is a required property"),
+            "{message}"
+        );
+        let message = checked(&json!({ "recipe": {} })).unwrap_err().message;
+        assert!(
+            message.contains("`recipe` is no model of OSCAL"),
             "{message}"
         );
     }

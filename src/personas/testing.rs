@@ -233,3 +233,15 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     }
     text
 }
+
+/// Notes a test that cannot run on this machine; `scripts/test` shows the list.
+pub(super) fn not_run(test: &str, reason: &str) {
+    use std::io::Write as _;
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tmp");
+    std::fs::create_dir_all(&folder).unwrap();
+    let notes = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(folder.join("not-run"));
+    writeln!(notes.unwrap(), "{test}: {reason}").unwrap();
+}

@@ -337,3 +337,15 @@ pub(crate) fn lives(pid: &str) -> bool {
         .next()
         .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }
+
+/// Notes a test that cannot run on this machine; `scripts/test` shows the list.
+pub(crate) fn not_run(test: &str, reason: &str) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run");
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
+    file.write_all(format!("{test}: {reason}\n").as_bytes())
+        .unwrap();
+}

@@ -28,3 +28,4 @@ mod gates;
 mod harness;
 mod nodes;
 mod publish;
+mod terraform;

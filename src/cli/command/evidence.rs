@@ -26,6 +26,14 @@ pub(super) fn verify(engine: &Engine, args: &Verify, output: &mut Output) -> Res
         return Err(Failure::usage(format!("there is no folder `{shown}`"))
             .help("name the evidence folder, or a bundle in it"));
     }
+    // What is half written would look damaged. A copy that cannot be locked has nobody who writes it.
+    let lock = path.join(".lock");
+    let _lock = lock.is_file().then(|| {
+        crate::store::RunLock::wait(&lock, || {
+            output.say("waiting for another process that writes evidence");
+        })
+        .ok()
+    });
     let Some(report) = crate::evidence::verify(&Tree::Disk(path), &trusted) else {
         return Err(Failure::usage(format!(
             "`{shown}` is neither an evidence folder nor a bundle"

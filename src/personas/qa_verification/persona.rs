@@ -43,7 +43,7 @@ fn qa_signature() -> Signature {
             Port::new(
                 "qa_checks",
                 json!({ "type": "string", "enum": ["full", "fast"] }),
-                "`full` (default), or `fast` without terraform init and validate.",
+                "`full` (default), or `fast` without terraform init and validate, and without faults made on purpose.",
             )
             .optional(),
         ],

@@ -31,9 +31,6 @@ pub(super) fn cases(
         .collect();
     let scratch = host.scratch()?;
     let copy = scratch.join("tree");
-    if tree.root().join("iac").is_dir() {
-        tree::copy(&tree.root().join("iac"), &copy.join("iac"))?;
-    }
     let mut terraform = Terraform {
         host,
         copy,
@@ -41,6 +38,10 @@ pub(super) fn cases(
         mirrors: Mirrors::find(host),
     };
     let version = terraform.version();
+    // Nothing is copied for a terraform that is not there.
+    if version.is_ok() && tree.root().join("iac").is_dir() {
+        tree::copy(&tree.root().join("iac"), &terraform.copy.join("iac"))?;
+    }
     let mut cases = Vec::new();
     for (unit, kind) in &units {
         let case = format_case(unit, kind);
