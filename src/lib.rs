@@ -10,6 +10,7 @@
 //! | 6 | [`cli`] | commands, progress, rendering of diagnostics |
 //! | 5 | [`engine`] | the local driver: carries actions out, publishes |
 //! | 4b | [`evidence`] | node logs and bundles, projected from the journal; verifying, signing |
+//! | 4b | [`export`] | evidence in a folder, bucket or table elsewhere, written once |
 //! | 4a | [`tool`] | the registry, skill folders, commands |
 //! | 4a | [`store`] | journal, lock, inbox, staged files, snapshot |
 //! | 3b | [`run`] | events and [`run::RunState`]: one transition function |
@@ -28,6 +29,7 @@ pub mod contracts;
 pub mod diagnostic;
 pub mod engine;
 pub mod evidence;
+pub mod export;
 pub mod expr;
 pub mod flow;
 pub mod id;

@@ -33,6 +33,21 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Begins a digest of bytes that come in parts.
+    #[must_use]
+    pub fn begin() -> Hasher {
+        Hasher(Sha256::new())
+    }
+
+    /// Digests everything that a reader gives, and counts it; holds little of it at a time.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn of_reader(reader: &mut impl std::io::Read) -> std::io::Result<(Self, u64)> {
+        let (hasher, total) = Self::begin().and_all(reader)?;
+        Ok((hasher.end(), total))
+    }
+
     /// A digest that was computed elsewhere, piece by piece.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -81,6 +96,51 @@ impl Digest {
                 write!(text, "{byte:02x}").expect("writing to a String cannot fail");
                 text
             })
+    }
+}
+
+/// A digest that is not complete yet.
+#[derive(Clone)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// The digest with these bytes, too.
+    #[must_use]
+    pub fn and(mut self, bytes: &[u8]) -> Self {
+        self.0.update(bytes);
+        self
+    }
+
+    /// The digest with everything that a reader gives, too, and how much that is.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn and_all(mut self, reader: &mut impl std::io::Read) -> std::io::Result<(Self, u64)> {
+        let mut total = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok((self, total)),
+                Ok(read) => {
+                    self = self.and(&buffer[..read]);
+                    total += read as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The digest of all bytes.
+    #[must_use]
+    pub fn end(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hasher")
     }
 }
 
@@ -163,6 +223,13 @@ mod tests {
         assert_eq!(Digest::parse(&digest.hex()), Some(digest));
         assert_eq!(Digest::parse("sha256:zz"), None);
         assert_eq!(Digest::parse(&"é".repeat(32)), None);
+    }
+
+    #[test]
+    fn a_reader_has_the_digest_of_its_bytes() {
+        let bytes = vec![7; 200_000];
+        let (digest, total) = Digest::of_reader(&mut bytes.as_slice()).expect("memory reads");
+        assert_eq!((digest, total), (Digest::of(&bytes), 200_000));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(super) enum Command {
     Init(Init),
     /// Remove old ended runs; says what it would do unless told `--yes`.
     Prune(Prune),
-    /// Verify evidence, or make it again from the journals.
+    /// Verify evidence, make it again from the journals, or copy it elsewhere.
     #[command(subcommand)]
     Evidence(Evidence),
     /// Print a completion script for a shell.
@@ -128,6 +128,8 @@ pub(super) enum Evidence {
     Verify(Verify),
     /// Make everything in `artifacts/evidence` again; what is damaged is moved aside.
     Rebuild(Rebuild),
+    /// Copy evidence to a folder, a bucket or a table; each object is written once.
+    Export(Export),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -282,6 +284,26 @@ pub(super) struct Review {
     /// Only list the files.
     #[arg(long)]
     pub(super) stat: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Export {
+    /// A folder, `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX` or
+    /// `adx://HOST/DATABASE/TABLE`. Credentials come from the environment.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(super) to: String,
+    /// Only say what would be exported.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Read back what is there already, instead of believing the digest that it carries.
+    #[arg(long)]
+    pub(super) read_back: bool,
+    /// Objects at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) concurrency: u16,
+    /// `json` prints one object on stdout.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) format: ReportFormat,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,4 +1,5 @@
 //! [`Progress`]: what a person sees while a run goes on: live bars on a terminal, lines elsewhere.
+//! [`Objects`]: the same for an export.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -153,6 +154,43 @@ impl Observer for Progress<'_> {
             Notice::Stopping { running } => format!("stopping {running} running nodes; press Ctrl-C again to leave at once"),
         };
         self.line(&text);
+    }
+}
+
+/// What a person sees while objects go elsewhere: one bar on a terminal, nothing elsewhere.
+pub(super) struct Objects {
+    bar: ProgressBar,
+}
+
+impl Objects {
+    pub(super) fn new(output: &Output, quiet: bool) -> Self {
+        let bar = if output.live() && !quiet {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
+        let template = "  {bar:30} {pos}/{len}  {elapsed}  {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+}
+
+impl crate::export::Observer for Objects {
+    fn begin(&mut self, objects: u64) {
+        self.bar.inc_length(objects);
+    }
+
+    fn done(&mut self, name: &str, _: crate::export::Outcome) {
+        self.bar.inc(1);
+        self.bar.set_message(name.to_owned());
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

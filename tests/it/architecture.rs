@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::harness::repository;
 
 /// Room and floor. A room uses rooms on lower floors only; rooms on one floor do not know each other.
-const FLOORS: [(&str, u32); 19] = [
+const FLOORS: [(&str, u32); 20] = [
     ("value", 0),
     ("id", 0),
     ("diagnostic", 0),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u32); 19] = [
     ("tool", 40),
     ("store", 40),
     ("evidence", 45),
+    ("export", 45),
     ("engine", 50),
     ("cli", 60),
     ("web", 60),

@@ -19,6 +19,10 @@ mod crash;
 mod diagnostics;
 mod evidence;
 mod examples;
+mod export;
+#[cfg(feature = "export")]
+mod export_adx;
+
 mod flagship;
 mod gates;
 mod harness;

@@ -4,6 +4,7 @@ mod answer;
 mod completions;
 mod drive;
 mod evidence;
+mod export;
 mod graph;
 mod init;
 mod logs;
@@ -42,6 +43,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Schema(args) => schema::schema(&args, output),
         Command::Init(args) => init::init(&args, output),
         Command::Prune(args) => prune::prune(engine, &args, output),
+        Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),
         Command::Evidence(Evidence::Rebuild(_)) => evidence::rebuild(engine, output),
         Command::Completions(args) => completions::completions(&args, output),
