@@ -84,7 +84,7 @@ impl From<store::Error> for Failure {
             store::Error::NoSuchRun(_) => Self::usage(message),
             store::Error::Exists(_) => Self::usage(message).help("resume it, or give another `--run-id`"),
             store::Error::Locked { run, .. } => Self::new(Exit::LOCKED, message).help(format!("wait for it to end, or follow it with `flowctl logs {run} -f`")),
-            store::Error::Damaged { .. } => Self::new(Exit::UNEXPECTED, message)
+            store::Error::Damaged { .. } | store::Error::NotItsName { .. } => Self::new(Exit::UNEXPECTED, message)
                 .help("nothing was changed; restore the file from a copy, for example the one in the run's evidence bundle"),
             store::Error::NewerFormat { .. } => Self::new(Exit::UNEXPECTED, message).help("use the newer flowctl that wrote it; nothing was changed"),
             store::Error::Writer(_) => Self::new(Exit::UNEXPECTED, message).help("what was acknowledged is safe; make room and resume the run"),
@@ -100,6 +100,9 @@ impl From<engine::Error> for Failure {
             engine::Error::Store(error) => error.into(),
             engine::Error::Refused(message) => Self::new(Exit::REFUSED, message),
             engine::Error::Evidence(error) => error.into(),
+            engine::Error::Output { .. } => Self::new(Exit::UNEXPECTED, error.to_string()).help(
+                "nothing was changed; put the file back from a copy: the evidence bundle of an ended run has it in `outputs/`",
+            ),
             other => Self::new(Exit::UNEXPECTED, other.to_string()),
         }
     }

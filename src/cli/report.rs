@@ -3,32 +3,35 @@
 use serde_json::{Value, json};
 
 use super::output::{Output, quote};
-use crate::engine::OpenRun;
+use crate::engine::{Error, OpenRun};
 use crate::id::NodePath;
 use crate::run::{InstanceId, NodeState};
 use crate::value::Object;
 
 /// The object that `--json` prints.
-pub(super) fn json(run: &OpenRun, status: &str) -> Value {
+///
+/// # Errors
+/// An output that cannot be read.
+pub(super) fn json(run: &OpenRun, status: &str) -> Result<Value, Error> {
     let plan = &run.compiled.plan;
     let mut nodes = Object::new();
     for id in run.state.walk(plan) {
-        nodes.insert(run.state.instance(id).path.to_string(), node(run, id));
+        nodes.insert(run.state.instance(id).path.to_string(), node(run, id)?);
     }
-    json!({
+    Ok(json!({
         "run": run.id(),
         "status": status,
-        "outputs": run.outputs().cloned().unwrap_or_default(),
+        "outputs": run.outputs()?.unwrap_or_default(),
         "nodes": nodes,
         "waiting": waiting(run),
         "error": error(run),
-    })
+    }))
 }
 
-fn node(run: &OpenRun, id: InstanceId) -> Value {
+fn node(run: &OpenRun, id: InstanceId) -> Result<Value, Error> {
     let instance = run.state.instance(id);
     let mut object = json!({ "status": run.state.word(id) });
-    if let Some(output) = instance.output.and_then(|output| run.output(output.seq)) {
+    if let Some(output) = run.output(id)? {
         object["output"] = output;
     }
     if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) =
@@ -39,7 +42,7 @@ fn node(run: &OpenRun, id: InstanceId) -> Value {
     if let Some(reason) = &instance.reason {
         object["reason"] = json!(reason);
     }
-    object
+    Ok(object)
 }
 
 fn waiting(run: &OpenRun) -> Value {
@@ -182,7 +185,8 @@ pub(super) fn concrete(help: &str, run: &str, node: Option<&NodePath>, output: &
 
 /// Where the evidence of a run is, once it is sealed.
 pub(super) fn bundle(run: &OpenRun) -> Option<String> {
-    run.events
+    run.told
+        .events
         .iter()
         .rev()
         .find_map(|event| match &event.payload {

@@ -10,7 +10,6 @@ use super::observer::Observer;
 use crate::diagnostic::Diagnostics;
 use crate::plan::{Plan, PlanNode, Scope, Step};
 use crate::run::{Event, FlowChanged, InstanceId, NodeState, Payload, RunState, Stale};
-use crate::store::read;
 
 impl Driver {
     /// What the files are now, if they are not what the run was started with. `Ok(None)` when
@@ -83,7 +82,8 @@ impl Driver {
             round,
             payload,
         };
-        let open = self.engine.replay(&self.dir, &read(&self.dir.journal())?)?;
+        let open = self.engine.read_run(&self.dir)?;
+        self.told.add(&event);
         self.compiled = open.compiled;
         self.plan = Arc::clone(&self.compiled.plan);
         self.redactor = self.engine.redactor(&self.plan);

@@ -9,11 +9,12 @@ use serde_json::value::RawValue;
 
 use super::compiled::OutputSchemas;
 use super::host::NodeHost;
+use super::kept::place;
 use super::publish::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
-use crate::run::{InstanceId, StagedFile};
+use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
 use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, run_process};
 use crate::value::{Digest, Object, Value};
@@ -30,6 +31,9 @@ pub(super) struct Report {
 /// A success, with everything that the journal will say.
 pub(super) struct Success {
     pub(super) output: Arc<Value>,
+    /// Bytes of the output as JSON.
+    pub(super) size: usize,
+    pub(super) external: Option<External>,
     pub(super) raw: Box<RawValue>,
     pub(super) digest: Digest,
     pub(super) files: Arc<[StagedFile]>,
@@ -72,7 +76,7 @@ pub(super) async fn run(
 ) -> Report {
     let (result, stopped) = match work {
         Work::Process { spec, host, output } => {
-            run_command(spec, host, output, timeout, cancel).await
+            run_command(spec, host, output, timeout, cancel, &blobs).await
         }
         Work::Tool {
             tool,
@@ -139,6 +143,7 @@ async fn run_command(
     output: ProcessOutput,
     timeout: Option<Duration>,
     cancel: Cancel,
+    blobs: &Blobs,
 ) -> (Result<Success, Failure>, bool) {
     // The folder lives as long as its host does.
     let mut held = None;
@@ -162,7 +167,7 @@ async fn run_command(
             let stopped = finished.cancelled;
             // What is said was cleaned as it came; read as JSON, it may be said anew.
             let result = read_process(&spec, finished, output, timeout)
-                .and_then(|value| finish_value(spec.redactor.value(value)));
+                .and_then(|value| finish_value(spec.redactor.value(value), blobs));
             (result, stopped)
         }
         Err(error) => (Err(cannot_start(&spec, &error)), false),
@@ -213,12 +218,17 @@ fn timed_out(limit: Duration) -> Failure {
     }
 }
 
-fn finish_value(output: Value) -> Result<Success, Failure> {
+fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
     let raw = serde_json::value::to_raw_value(&output)
         .map_err(|error| Failure::new(error.to_string()))?;
     let digest = Digest::of_json(&output);
+    let size = raw.get().len();
+    let (external, raw) = place(raw, blobs)
+        .map_err(|error| Failure::new(format!("its output cannot be kept: {error}")))?;
     Ok(Success {
         output: Arc::new(output),
+        size,
+        external,
         raw,
         digest,
         files: Arc::new([]),
@@ -260,7 +270,7 @@ fn stage(outcome: Outcome, blobs: &Blobs, workspace: &std::path::Path) -> Result
         files,
         evidence,
         subject: outcome.subject,
-        ..finish_value(outcome.output)?
+        ..finish_value(outcome.output, blobs)?
     })
 }
 
@@ -289,31 +299,41 @@ fn read_process(
     if finished.cancelled {
         return Err(Failure::new("it was stopped"));
     }
-    if finished.timed_out {
-        return Err(timed_out(timeout.unwrap_or_default()));
+    let mut tail = last_lines(&finished.stderr, 5);
+    if tail.is_empty() && !finished.truncated {
+        // Many say on standard output what went wrong.
+        tail = last_lines(&finished.stdout, 5);
     }
-    let tail = last_lines(&finished.stderr, 5);
-    let tail = if tail.is_empty() {
-        String::new()
-    } else {
-        format!("\n{tail}")
-    };
+    if !tail.is_empty() {
+        tail.insert(0, '\n');
+    }
+    let logs = "`flowctl logs RUN NODE` shows all that it printed";
+    if finished.timed_out {
+        let mut failure = timed_out(timeout.unwrap_or_default());
+        failure.message.push_str(&tail);
+        return Err(failure);
+    }
     match (finished.exit_code, finished.signal) {
         (Some(0), _) => {}
         (Some(code), _) => {
             return Err(
-                Failure::new(format!("`{program}` exited with code {code}{tail}"))
-                    .help("`flowctl logs RUN NODE` shows all that it printed"),
+                Failure::new(format!("`{program}` exited with code {code}{tail}")).help(logs),
             );
         }
         (None, signal) => {
-            let signal = signal.map_or_else(
-                || "a signal".to_owned(),
-                |signal| format!("signal {signal}"),
+            let (signal, help) = match signal {
+                None => ("a signal".to_owned(), logs.to_owned()),
+                Some(number) => (
+                    format!("signal {number}{}", signal_name(number)),
+                    match number {
+                        9 => format!("somebody ended it, or the system was out of memory; {logs}"),
+                        _ => logs.to_owned(),
+                    },
+                ),
+            };
+            return Err(
+                Failure::new(format!("`{program}` was ended by {signal}{tail}")).help(help),
             );
-            return Err(Failure::new(format!(
-                "`{program}` was ended by {signal}{tail}"
-            )));
         }
     }
     if finished.truncated {
@@ -347,12 +367,35 @@ fn read_process(
     }
 }
 
+/// The numbers of these are the same everywhere.
+fn signal_name(number: i32) -> &'static str {
+    match number {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        3 => " (SIGQUIT)",
+        6 => " (SIGABRT)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        13 => " (SIGPIPE)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}
+
+/// The last lines of a stream, each cut where nobody reads on.
 fn last_lines(bytes: &[u8], count: usize) -> String {
+    const LONGEST: usize = 500;
+    // Of a long stream only the end matters, and it may be one line.
+    let bytes = &bytes[bytes.len().saturating_sub(64 * 1024)..];
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(count)..]
         .iter()
-        .map(|line| format!("  {line}"))
+        .map(|line| match line.char_indices().nth(LONGEST) {
+            Some((cut, _)) => format!("  {}…", &line[..cut]),
+            None => format!("  {line}"),
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::attempt::{self, Report, run};
 use super::driver::Driver;
 use super::error::Error;
+use super::kept::place;
 use super::observer::Observer;
 use super::scope::At;
 use crate::expr::Secrets;
@@ -317,7 +318,6 @@ impl Driver {
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
         let effectful = self.state.node(&self.plan, id).effect() == Effect::Effectful;
-        let size = success.raw.get().len();
         let event = NodeSucceeded {
             node: self.state.instance(id).path.clone(),
             attempt: report.attempt,
@@ -327,10 +327,13 @@ impl Driver {
             files: success.files,
             evidence: success.evidence,
             subject: success.subject,
+            external: success.external,
             output: success.raw,
         };
         let seq = self.emit(event, effectful, observer)?;
-        self.values.borrow_mut().insert(seq, success.output, size);
+        self.values
+            .borrow_mut()
+            .insert(seq, success.output, success.size);
         Ok(())
     }
 
@@ -340,6 +343,10 @@ impl Driver {
         failure: &Failure,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
+        // What was kept cannot be read: that is no failure of the node, and must not become one.
+        if let Some(broken) = self.values.borrow_mut().broken.take() {
+            return Err(broken);
+        }
         let timed_out = failure.kind == FailureKind::Timeout;
         let retry_at = self
             .state
@@ -378,6 +385,7 @@ impl Driver {
         };
         let raw = serde_json::value::to_raw_value(&output).expect("JSON becomes JSON");
         let size = raw.get().len();
+        let (external, raw) = place(raw, &self.blobs)?;
         let event = NodeSucceeded {
             node: self.state.instance(id).path.clone(),
             attempt: self.state.instance(id).attempt.max(1),
@@ -387,6 +395,7 @@ impl Driver {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            external,
             output: raw,
         };
         let seq = self.emit(event, false, observer)?;

@@ -15,6 +15,7 @@ use super::environment::Engine;
 use super::error::Error;
 use super::inbox::{Request, Verdict, judge};
 use super::observer::{Notice, Observer};
+use super::open::{OpenRun, Replayed, Told};
 use super::scope::Values;
 use crate::plan::Plan;
 use crate::run::{Event, InstanceId, NodeState, Payload, RunResumed, RunStarted, RunState, Status};
@@ -58,6 +59,7 @@ pub struct Driver {
     pub(super) plan: Arc<Plan>,
     pub(super) state: RunState,
     pub(super) started: RunStarted,
+    pub(super) told: Told,
     pub(super) journal: Journal,
     pub(super) blobs: Arc<Blobs>,
     pub(super) values: RefCell<Values>,
@@ -84,20 +86,20 @@ pub(super) fn raw(payload: &Payload) -> Result<Box<serde_json::value::RawValue>,
 }
 
 impl Driver {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the two ways to get a driver name every part"
-    )]
     pub(super) fn new(
         engine: &Engine,
         dir: RunDir,
-        compiled: Compiled,
-        mut state: RunState,
-        started: RunStarted,
+        replayed: Replayed,
         journal: Journal,
         blobs: Arc<Blobs>,
         lock: RunLock,
     ) -> Self {
+        let Replayed {
+            compiled,
+            mut state,
+            started,
+            told,
+        } = replayed;
         let plan = Arc::clone(&compiled.plan);
         state.set_durable(&plan, journal.durable());
         Self {
@@ -109,6 +111,7 @@ impl Driver {
             compiled,
             state,
             started,
+            told,
             journal,
             blobs,
             values: RefCell::default(),
@@ -138,6 +141,22 @@ impl Driver {
         &self.plan
     }
 
+    /// Lets go of the run, and gives it as it stands, without reading it again.
+    ///
+    /// # Errors
+    /// A journal that could not be written to its end.
+    pub fn close(self) -> Result<OpenRun, Error> {
+        let places = self.journal.close()?;
+        Ok(OpenRun {
+            dir: self.dir,
+            compiled: self.compiled,
+            state: self.state,
+            started: self.started,
+            told: self.told,
+            places,
+        })
+    }
+
     /// Journals something that happened and folds it in.
     pub(super) fn emit(
         &mut self,
@@ -159,6 +178,7 @@ impl Driver {
             payload,
         };
         self.state.apply(&self.plan, &event)?;
+        self.told.add(&event);
         observer.event(&self.plan, &self.state, &event);
         Ok(seq)
     }

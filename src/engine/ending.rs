@@ -2,6 +2,7 @@
 
 use super::driver::Driver;
 use super::error::Error;
+use super::kept::place;
 use super::observer::Observer;
 use super::publish::{self, manifest};
 use crate::expr::{EvalError, Secrets};
@@ -61,6 +62,9 @@ impl Driver {
         let outputs = match outputs {
             Ok(outputs) => outputs,
             Err(error) => {
+                if let Some(broken) = self.values.borrow_mut().broken.take() {
+                    return Err(broken);
+                }
                 self.emit(
                     failed(format!("the flow's outputs have no value: {error}"), None),
                     true,
@@ -97,7 +101,16 @@ impl Driver {
             result = publish::write(&workspace, &files, &self.blobs);
         }
         match result {
-            Ok(()) => self.emit(RunSucceeded { outputs }, true, observer)?,
+            Ok(()) => {
+                let raw = serde_json::value::to_raw_value(&outputs).expect("JSON becomes JSON");
+                let (external, _) = place(raw, &self.blobs)?;
+                let outputs = if external.is_some() {
+                    Object::new()
+                } else {
+                    outputs
+                };
+                self.emit(RunSucceeded { external, outputs }, true, observer)?
+            }
             Err(conflict) => self.emit(
                 failed(conflict.message, Some(conflict.help)),
                 true,

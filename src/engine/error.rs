@@ -26,6 +26,16 @@ pub enum Error {
         /// Why.
         message: String,
     },
+    /// An output in a file of its own is gone or damaged.
+    #[error("the output of {of} in run `{run}` is not intact: {message}")]
+    Output {
+        /// The run.
+        run: crate::id::RunId,
+        /// What gave it.
+        of: String,
+        /// What is wrong with which file.
+        message: String,
+    },
     /// The request does not fit the run.
     #[error("{0}")]
     Refused(String),

@@ -4,7 +4,7 @@ use super::ending::subject;
 use super::environment::Engine;
 use super::error::Error;
 use crate::evidence::{self, Derived, Rebuilt};
-use crate::store::{RunDir, read};
+use crate::store::RunDir;
 
 impl Engine {
     /// Makes the evidence of the workspace again, from the journals.
@@ -28,9 +28,7 @@ impl Engine {
     }
 
     fn derive(&self, run: &RunDir, upto: u64) -> Result<Derived, Error> {
-        let mut recovered = read(&run.journal())?;
-        recovered.records.retain(|record| record.seq <= upto);
-        let open = self.replay(run, &recovered)?;
+        let open = self.read_run_upto(run, upto)?;
         let subject = subject(&open.state, &open.started);
         let graph = open.compiled.plan.show(crate::plan::Format::Mermaid);
         let wanted = move |path: &crate::id::NodePath| {

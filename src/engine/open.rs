@@ -1,13 +1,20 @@
-//! [`OpenRun`]: a run read back from its folder.
+//! [`OpenRun`]: a run read back from its folder. Of its journal only that stays in memory which says
+//! where the run is; outputs are read when somebody asks for one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
-use crate::id::RunId;
-use crate::run::{Event, Payload, RunStarted, RunState, Status};
-use crate::store::{Record, Recovered, RunDir, RunLock, read};
+use super::kept::Kept;
+use crate::id::{NodePath, RunId};
+use crate::run::{
+    Adoption, Event, FlowChanged, InstanceId, NodeFailed, Payload, RunStarted, RunState, Status,
+};
+use crate::store::{Blobs, Places, RecordRef, RunDir, RunLock, Scanned, scan};
 use crate::value::{Object, Value};
 
 /// A run, replayed.
@@ -20,10 +27,181 @@ pub struct OpenRun {
     pub state: RunState,
     /// What it was started with.
     pub started: RunStarted,
-    /// Every event, in order.
+    /// What people are told besides.
+    pub told: Told,
+    pub(super) places: Places,
+}
+
+/// What people are told of a run besides where it is.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// When the run was started.
+    pub started_at: Timestamp,
+    /// Answers, refused ones too, requests to cancel, and closings, in order.
     pub events: Vec<Event>,
-    /// Bytes of a torn last line.
-    pub torn: u64,
+    /// The last failure of each node that had one.
+    failures: HashMap<NodePath, u64>,
+}
+
+impl Told {
+    /// Takes the next event.
+    pub(super) fn add(&mut self, event: &Event) {
+        match &event.payload {
+            Payload::RunStarted(_) => self.started_at = event.ts,
+            Payload::ApprovalDecided(_)
+            | Payload::DecisionRefused(_)
+            | Payload::CancelRequested(_)
+            | Payload::RunSealed(_) => self.events.push(event.clone()),
+            Payload::NodeFailed(data) => {
+                self.failures.insert(data.node.clone(), event.seq);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a replay comes to.
+pub(super) struct Replayed {
+    pub(super) compiled: Compiled,
+    pub(super) state: RunState,
+    pub(super) started: RunStarted,
+    pub(super) told: Told,
+}
+
+/// A replay under way: takes records one by one and keeps none.
+pub(super) struct Replay<'a> {
+    engine: &'a Engine,
+    dir: &'a RunDir,
+    /// Later records do not count.
+    upto: u64,
+    started: Option<RunStarted>,
+    /// The run on the plan that it was started with, or why it cannot be on that: no matter, if an
+    /// edit was adopted later.
+    folded: Option<Result<(Compiled, RunState), Error>>,
+    /// The last adoption of an edit.
+    changed: Option<(u64, FlowChanged)>,
+    told: Told,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(engine: &'a Engine, dir: &'a RunDir, upto: u64) -> Self {
+        Self {
+            engine,
+            dir,
+            upto,
+            started: None,
+            folded: None,
+            changed: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Takes the next record.
+    pub(super) fn add(&mut self, record: RecordRef<'_>) -> Result<(), Error> {
+        if record.seq > self.upto {
+            return Ok(());
+        }
+        let Some(event) = event_of(record)? else {
+            return Ok(());
+        };
+        self.told.add(&event);
+        match &event.payload {
+            Payload::RunStarted(data) if self.started.is_none() => {
+                self.started = Some(data.clone());
+                let compiled = self.engine.compile_kept(self.dir, data.snapshot);
+                self.folded = Some(compiled.map(|compiled| {
+                    let state = RunState::new(&compiled.plan);
+                    (compiled, state)
+                }));
+            }
+            Payload::FlowChanged(data) => {
+                self.changed = Some((event.seq, data.clone()));
+                self.folded = None;
+            }
+            _ => {}
+        }
+        if let Some(Ok((compiled, state))) = &mut self.folded
+            && let Err(error) = fold(compiled, state, &event)
+        {
+            self.folded = Some(Err(error));
+        }
+        Ok(())
+    }
+
+    /// Comes to an end. After an adopted edit the journal is read once more, now that it is known
+    /// what of it counts; `last` is the last record that there was.
+    pub(super) fn end(mut self, last: u64) -> Result<Replayed, Error> {
+        let Some(started) = self.started.take() else {
+            return Err(Error::Record {
+                seq: 1,
+                event: "run_started".to_owned(),
+                message: "the journal does not begin with it".to_owned(),
+            });
+        };
+        let (compiled, state) = match (self.changed.take(), self.folded.take()) {
+            (Some((at, change)), _) => self.adopted(at, &change, last.min(self.upto))?,
+            (None, Some(folded)) => folded?,
+            // It was set with `started`.
+            (None, None) => return Err(Error::Stuck),
+        };
+        Ok(Replayed {
+            compiled,
+            state,
+            started,
+            told: self.told,
+        })
+    }
+
+    fn adopted(
+        &self,
+        at: u64,
+        change: &FlowChanged,
+        last: u64,
+    ) -> Result<(Compiled, RunState), Error> {
+        let compiled = self.engine.compile_kept(self.dir, change.snapshot)?;
+        let plan = Arc::clone(&compiled.plan);
+        let mut adoption = Some(Adoption::new(&plan, change));
+        let mut state = None;
+        scan(&self.dir.journal(), |record| {
+            let Some(event) = event_of(record)?.filter(|event| event.seq <= last) else {
+                return Ok(());
+            };
+            if event.seq == at {
+                state = adoption.take().map(|adoption| adoption.done(at));
+            } else if let Some(adoption) = &mut adoption {
+                adoption.before(&plan, &event)?;
+            } else if let Some(state) = &mut state {
+                fold(&compiled, state, &event)?;
+            }
+            Ok::<(), Error>(())
+        })?;
+        let state = state.ok_or(Error::Stuck)?;
+        Ok((compiled, state))
+    }
+}
+
+fn fold(compiled: &Compiled, state: &mut RunState, event: &Event) -> Result<(), Error> {
+    state.apply(&compiled.plan, event)?;
+    // What is in the file is on disk, as far as a reader can tell.
+    state.set_durable(&compiled.plan, event.seq);
+    Ok(())
+}
+
+fn event_of(record: RecordRef<'_>) -> Result<Option<Event>, Error> {
+    let bad = |message: String| Error::Record {
+        seq: record.seq,
+        event: record.event.to_owned(),
+        message,
+    };
+    let payload =
+        Payload::parse(record.event, record.data).map_err(|error| bad(error.to_string()))?;
+    // Kinds that a later minor version adds change nothing for an older reader.
+    Ok(payload.map(|payload| Event {
+        seq: record.seq,
+        ts: record.ts,
+        round: record.round,
+        payload,
+    }))
 }
 
 impl Engine {
@@ -32,73 +210,28 @@ impl Engine {
     /// # Errors
     /// A journal or snapshot that is damaged, newer, or gone.
     pub fn read_run(&self, dir: &RunDir) -> Result<OpenRun, Error> {
-        self.replay(dir, &read(&dir.journal())?)
+        self.read_run_upto(dir, u64::MAX)
     }
 
-    pub(super) fn replay(&self, dir: &RunDir, recovered: &Recovered) -> Result<OpenRun, Error> {
-        let events: Vec<Event> = recovered
-            .records
-            .iter()
-            .map(event_of)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .collect();
-        let Some(Payload::RunStarted(started)) = events.first().map(|event| event.payload.clone())
-        else {
-            return Err(Error::Record {
-                seq: 1,
-                event: "run_started".to_owned(),
-                message: "the journal does not begin with it".to_owned(),
-            });
-        };
-        let changed = events
-            .iter()
-            .rposition(|event| matches!(event.payload, Payload::FlowChanged(_)));
-        let digest = match changed.map(|at| &events[at].payload) {
-            Some(Payload::FlowChanged(changed)) => changed.snapshot,
-            _ => started.snapshot,
-        };
-        let compiled = self.compile_kept(dir, digest)?;
-        let plan = Arc::clone(&compiled.plan);
-        let (mut state, rest) = match changed {
-            Some(at) => (
-                RunState::adopt(&plan, &events[at], &events[..at])?,
-                &events[at + 1..],
-            ),
-            None => (RunState::new(&plan), &events[..]),
-        };
-        for event in rest {
-            state.apply(&plan, event)?;
-            // What is in the file is on disk, as far as a reader can tell.
-            state.set_durable(&plan, event.seq);
-        }
+    /// The same, of the records up to and with one.
+    pub(super) fn read_run_upto(&self, dir: &RunDir, upto: u64) -> Result<OpenRun, Error> {
+        let mut replay = Replay::new(self, dir, upto);
+        let Scanned { last, places, .. } = scan(&dir.journal(), |record| replay.add(record))?;
+        let Replayed {
+            compiled,
+            state,
+            started,
+            told,
+        } = replay.end(last)?;
         Ok(OpenRun {
             dir: dir.clone(),
             compiled,
             state,
             started,
-            events,
-            torn: recovered.torn,
+            told,
+            places,
         })
     }
-}
-
-fn event_of(record: &Record) -> Result<Option<Event>, Error> {
-    let bad = |message: String| Error::Record {
-        seq: record.seq,
-        event: record.event.clone(),
-        message,
-    };
-    let payload =
-        Payload::parse(&record.event, &record.data).map_err(|error| bad(error.to_string()))?;
-    // Kinds that a later minor version adds change nothing for an older reader.
-    Ok(payload.map(|payload| Event {
-        seq: record.seq,
-        ts: record.ts,
-        round: record.round,
-        payload,
-    }))
 }
 
 impl OpenRun {
@@ -118,30 +251,48 @@ impl OpenRun {
         }
     }
 
-    /// The event of a record.
-    #[must_use]
-    pub fn event(&self, seq: u64) -> Option<&Event> {
-        self.events
-            .binary_search_by_key(&seq, |event| event.seq)
-            .ok()
-            .map(|at| &self.events[at])
-    }
-
-    /// The output in a `node_succeeded` record.
-    #[must_use]
-    pub fn output(&self, seq: u64) -> Option<Value> {
-        match &self.event(seq)?.payload {
-            Payload::NodeSucceeded(data) => serde_json::from_str(data.output.get()).ok(),
-            _ => None,
-        }
+    /// The output of a node, once it has one.
+    ///
+    /// # Errors
+    /// A record or file that is damaged or gone.
+    pub fn output(&self, id: InstanceId) -> Result<Option<Value>, Error> {
+        let Some(output) = self.state.instance(id).output else {
+            return Ok(None);
+        };
+        self.kept(|kept| Ok(Some(kept.value(output.seq)?.0)))
     }
 
     /// The flow's outputs, once it has succeeded.
-    #[must_use]
-    pub fn outputs(&self) -> Option<&Object> {
-        match &self.event(self.state.outputs_seq()?)?.payload {
-            Payload::RunSucceeded(data) => Some(&data.outputs),
-            _ => None,
+    ///
+    /// # Errors
+    /// A record or file that is damaged or gone.
+    pub fn outputs(&self) -> Result<Option<Object>, Error> {
+        let Some(seq) = self.state.outputs_seq() else {
+            return Ok(None);
+        };
+        self.kept(|kept| kept.outputs(seq).map(Some))
+    }
+
+    /// The last failure of a node, if it had one.
+    ///
+    /// # Errors
+    /// A record that is damaged.
+    pub fn failure(&self, id: InstanceId) -> Result<Option<NodeFailed>, Error> {
+        let path = &self.state.instance(id).path;
+        let Some(seq) = self.told.failures.get(path) else {
+            return Ok(None);
+        };
+        match self.kept(|kept| kept.payload(*seq))? {
+            Payload::NodeFailed(data) => Ok(Some(data)),
+            _ => Ok(None),
         }
+    }
+
+    fn kept<T>(&self, read: impl FnOnce(&Kept<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        read(&Kept {
+            run: &self.dir.id,
+            places: &self.places,
+            blobs: &Blobs::new(self.dir.files()),
+        })
     }
 }

@@ -1,7 +1,10 @@
 //! [`Overview`]: what a list says of a run, read from its journal without a plan.
 
 use crate::run::Payload;
-use crate::store::{Error, RunDir, RunLock, read};
+use crate::store::{Error, RecordRef, RunDir, RunLock, ends, scan};
+
+/// Of a journal above this size, only the ends are looked at for a list, where they say enough.
+const WHOLE: u64 = 128 * 1024;
 
 /// One line of a list of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +26,8 @@ pub struct Overview {
 }
 
 impl Overview {
-    /// Reads a run's journal.
-    ///
-    /// # Errors
-    /// Damage; I/O.
-    pub fn of(run: &RunDir) -> Result<Self, Error> {
-        let mut overview = Self {
+    fn new() -> Self {
+        Self {
             status: "running".to_owned(),
             flow: String::new(),
             by: String::new(),
@@ -36,21 +35,72 @@ impl Overview {
             waiting: Vec::new(),
             sealed: false,
             last: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Reads and checks a run's whole journal.
+    ///
+    /// # Errors
+    /// Damage; I/O.
+    pub fn of(run: &RunDir) -> Result<Self, Error> {
+        let mut overview = Self::new();
+        scan(&run.journal(), |record| {
+            overview.take(record);
+            Ok::<(), Error>(())
+        })?;
+        Ok(overview.driven(run))
+    }
+
+    /// What a list of many runs says of one. Of a long journal that ends with the end of the run, or
+    /// with a pause, only the first records and the last are read and checked: a hundred thousand
+    /// records between them would say nothing more.
+    ///
+    /// # Errors
+    /// Damage in what is read; I/O.
+    pub fn glance(run: &RunDir) -> Result<Self, Error> {
+        let Some(ends) = ends(&run.journal(), WHOLE)? else {
+            return Self::of(run);
         };
-        for record in read(&run.journal())?.records {
-            overview.last = record.ts;
-            // Most records are starts and ends of nodes, which say nothing here.
-            if record.event.starts_with("node_") {
-                continue;
-            }
-            if let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) {
-                overview.add(payload, &record.ts);
-            }
+        let says_all = |event: &str| {
+            matches!(
+                event,
+                "run_paused" | "run_succeeded" | "run_failed" | "run_rejected" | "run_cancelled"
+            )
+        };
+        // A sealing says only that: the end itself stands right before it.
+        let mut tail = ends.iter().skip(1).rev();
+        let from = match tail.next() {
+            Some(last) if says_all(&last.event) => 1,
+            Some(last) if last.event == "run_sealed" => match tail.next() {
+                Some(end) if says_all(&end.event) => 2,
+                _ => return Self::of(run),
+            },
+            _ => return Self::of(run),
+        };
+        let mut overview = Self::new();
+        overview.take(ends[0].as_ref());
+        for record in &ends[ends.len() - from..] {
+            overview.take(record.as_ref());
         }
-        if overview.status == "running" && RunLock::holder(&run.lock()).is_none() {
-            "interrupted".clone_into(&mut overview.status);
+        Ok(overview.driven(run))
+    }
+
+    fn driven(mut self, run: &RunDir) -> Self {
+        if self.status == "running" && RunLock::holder(&run.lock()).is_none() {
+            "interrupted".clone_into(&mut self.status);
         }
-        Ok(overview)
+        self
+    }
+
+    fn take(&mut self, record: RecordRef<'_>) {
+        self.last = record.ts;
+        // Most records are starts and ends of nodes, which say nothing here.
+        if record.event.starts_with("node_") {
+            return;
+        }
+        if let Ok(Some(payload)) = Payload::parse(record.event, record.data) {
+            self.add(payload, &record.ts);
+        }
     }
 
     fn add(&mut self, payload: Payload, ts: &jiff::Timestamp) {

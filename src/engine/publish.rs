@@ -25,6 +25,9 @@ pub(super) fn check_target(path: &str, for_workspace: bool) -> Result<(), String
     if !for_workspace && !crate::evidence::is_document(path) {
         return Err("documents go into a folder of their own, for example `oscal/`".to_owned());
     }
+    if !for_workspace && path.starts_with(crate::run::External::FOLDER) {
+        return Err("`outputs/` is for outputs that are too large for a record".to_owned());
+    }
     let first = path.split('/').next().unwrap_or_default();
     if for_workspace
         && RESERVED

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::attempt::Work;
 use super::driver::Driver;
 use super::host::NodeHost;
+use super::kept::Kept;
 use super::publish::{base_digest, manifest};
 use super::scope::{At, RunScope};
 use crate::expr::{Binding, EvalError, Secrets, Use};
@@ -26,7 +27,7 @@ impl Driver {
         RunScope {
             plan: &self.plan,
             state: &self.state,
-            journal: &self.journal,
+            kept: self.kept(),
             values: &self.values,
             inputs: &self.started.inputs,
             env: &self.started.env,
@@ -35,6 +36,15 @@ impl Driver {
             at,
             approval,
             secrets,
+        }
+    }
+
+    /// What was written down, to read values back.
+    pub(super) fn kept(&self) -> Kept<'_> {
+        Kept {
+            run: &self.dir.id,
+            places: self.journal.places(),
+            blobs: &self.blobs,
         }
     }
 

@@ -6,11 +6,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::environment::Engine;
+use super::error::Error;
+use super::kept::Kept;
 use super::secrets::secret_variable;
 use crate::expr::{EvalError, Head, Scope, Secrets};
 use crate::plan::Plan;
-use crate::run::{InstanceId, Payload, RunState};
-use crate::store::Journal;
+use crate::run::{InstanceId, RunState};
 use crate::value::{Object, Value};
 
 /// How much of outputs is kept in memory.
@@ -22,6 +23,9 @@ pub(super) struct Values {
     cache: HashMap<u64, (Arc<Value>, usize)>,
     order: VecDeque<u64>,
     bytes: usize,
+    /// A record or file that could not be read back. No node is to blame for that: whoever would
+    /// write down that one failed must look here first.
+    pub(super) broken: Option<Error>,
 }
 
 impl Values {
@@ -52,21 +56,17 @@ impl Values {
         false
     }
 
-    fn load(&mut self, journal: &Journal, seq: u64) -> Result<Arc<Value>, String> {
+    fn load(&mut self, kept: &Kept<'_>, seq: u64) -> Result<Arc<Value>, String> {
         if let Some((value, _)) = self.cache.get(&seq) {
             return Ok(Arc::clone(value));
         }
-        let record = journal.load(seq).map_err(|error| error.to_string())?;
-        let value = match Payload::parse(&record.event, &record.data) {
-            Ok(Some(Payload::NodeSucceeded(data))) => {
-                serde_json::from_str(data.output.get()).map_err(|error| error.to_string())?
-            }
-            Ok(Some(Payload::ForeachExpanded(data))) => Value::Array(data.items),
-            Ok(Some(Payload::SubflowStarted(data))) => Value::Object(data.inputs),
-            _ => return Err(format!("record {seq} holds no value")),
-        };
+        let (value, size) = kept.value(seq).map_err(|error| {
+            let message = error.to_string();
+            self.broken = Some(error);
+            message
+        })?;
         let value = Arc::new(value);
-        self.insert(seq, Arc::clone(&value), record.data.get().len());
+        self.insert(seq, Arc::clone(&value), size);
         Ok(value)
     }
 }
@@ -75,7 +75,7 @@ impl Values {
 pub(super) struct RunScope<'a> {
     pub(super) plan: &'a Plan,
     pub(super) state: &'a RunState,
-    pub(super) journal: &'a Journal,
+    pub(super) kept: Kept<'a>,
     pub(super) values: &'a RefCell<Values>,
     pub(super) inputs: &'a Object,
     pub(super) env: &'a Object,
@@ -100,7 +100,7 @@ impl RunScope<'_> {
     fn load(&self, seq: u64) -> Result<Arc<Value>, EvalError> {
         self.values
             .borrow_mut()
-            .load(self.journal, seq)
+            .load(&self.kept, seq)
             .map_err(|message| EvalError::Missing {
                 head: format!("record {seq}"),
                 message,

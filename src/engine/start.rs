@@ -6,6 +6,7 @@ use super::compiled::Compiled;
 use super::driver::{Driver, raw};
 use super::environment::Engine;
 use super::error::Error;
+use super::open::{Replay, Replayed, Told};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Head, Use};
 use crate::id::RunId;
@@ -63,18 +64,22 @@ impl Engine {
             &blobs,
         )?;
         let mut state = RunState::new(&compiled.plan);
-        state.apply(
-            &compiled.plan,
-            &Event {
-                seq: 1,
-                ts,
-                round: 1,
-                payload,
-            },
-        )?;
-        Ok(Driver::new(
-            self, dir, compiled, state, started, journal, blobs, lock,
-        ))
+        let event = Event {
+            seq: 1,
+            ts,
+            round: 1,
+            payload,
+        };
+        state.apply(&compiled.plan, &event)?;
+        let mut told = Told::default();
+        told.add(&event);
+        let replayed = Replayed {
+            compiled,
+            state,
+            started,
+            told,
+        };
+        Ok(Driver::new(self, dir, replayed, journal, blobs, lock))
     }
 
     /// Takes up a run that is there already.
@@ -84,19 +89,11 @@ impl Engine {
     pub fn take_up(&self, dir: &RunDir, command: &str) -> Result<Driver, Error> {
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
         let blobs = Arc::new(Blobs::new(dir.files()));
-        let (journal, recovered) = Journal::open(&dir.journal(), &blobs)?;
-        let open = self.replay(dir, &recovered)?;
-        let mut driver = Driver::new(
-            self,
-            dir.clone(),
-            open.compiled,
-            open.state,
-            open.started,
-            journal,
-            blobs,
-            lock,
-        );
-        driver.torn = open.torn;
+        let mut replay = Replay::new(self, dir, u64::MAX);
+        let (journal, torn) = Journal::open(&dir.journal(), &blobs, |record| replay.add(record))?;
+        let replayed = replay.end(journal.last_seq())?;
+        let mut driver = Driver::new(self, dir.clone(), replayed, journal, blobs, lock);
+        driver.torn = torn;
         Ok(driver)
     }
 

@@ -294,7 +294,8 @@ impl Folder {
         signer: Option<&Signer>,
     ) -> Result<Option<Bundle>, Error> {
         let records = material.upto(upto);
-        let story = Story::of(&material.run, records);
+        let output = |digest| material.document(digest).ok();
+        let story = Story::of(&material.run, records, &output);
         let mut documents = BTreeMap::new();
         for file in &story.evidence {
             if super::is_document(&file.path) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Error;
 use super::node_log::{self, Projected};
 use crate::id::RunId;
-use crate::run::Payload;
+use crate::run::{Payload, StagedFile};
 use crate::store::{Blobs, Record, RunDir, verify};
 use crate::value::Digest;
 
@@ -127,16 +127,22 @@ impl Material {
 pub(super) fn project(run: &RunId, record: &Record) -> Option<(Projected, Vec<(String, Digest)>)> {
     let payload = Payload::parse(&record.event, &record.data).ok()??;
     let projected = node_log::project(run, record, &payload)?;
-    let documents = match &payload {
-        Payload::NodeSucceeded(data) => data
-            .evidence
-            .iter()
-            .filter(|file| is_document(&file.path))
-            .map(|file| (file.path.clone(), file.sha256))
-            .collect(),
-        _ => Vec::new(),
-    };
+    let documents = documents(&payload)
+        .map(|file| (file.path, file.sha256))
+        .collect();
     Some((projected, documents))
+}
+
+/// The documents of a record: what a node wrote for the evidence, and a value that is too large to
+/// stand in the record itself.
+pub(super) fn documents(payload: &Payload) -> impl Iterator<Item = StagedFile> {
+    let written = match payload {
+        Payload::NodeSucceeded(data) => &*data.evidence,
+        _ => &[],
+    };
+    let written = written.iter().filter(|file| is_document(&file.path));
+    let external = payload.external().map(|external| external.document());
+    written.cloned().chain(external)
 }
 
 /// Whether a path of the evidence folder is for documents of nodes: in a folder of its own.

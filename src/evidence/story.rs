@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::TestCase;
+use super::material::documents;
 use super::node_log;
 use crate::id::RunId;
 use crate::run::{ApprovalDecided, Decision, Payload, StagedFile};
@@ -38,7 +39,12 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn of(run: &RunId, records: &[Record]) -> Self {
+    /// Reads a journal; `output` gives a value that is in a file of its own.
+    pub(super) fn of(
+        run: &RunId,
+        records: &[Record],
+        output: &dyn Fn(Digest) -> Option<Vec<u8>>,
+    ) -> Self {
         let mut story = Self::default();
         for record in records {
             let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else {
@@ -48,6 +54,18 @@ impl Story {
                 && projected.decision
             {
                 story.decisions.push(projected.body);
+            }
+            for document in documents(&payload) {
+                story.evidence.retain(|file| file.path != document.path);
+                story.evidence.push(document);
+            }
+            if let Payload::NodeSucceeded(data) = &payload {
+                match data.external {
+                    None => story.note_tests(data.output.get().as_bytes()),
+                    Some(external) => {
+                        story.note_tests(&output(external.sha256).unwrap_or_default());
+                    }
+                }
             }
             story.add(record, payload);
         }
@@ -65,10 +83,6 @@ impl Story {
                 self.inputs = data.inputs;
             }
             Payload::NodeSucceeded(data) => {
-                self.evidence
-                    .retain(|file| data.evidence.iter().all(|other| other.path != file.path));
-                self.evidence.extend(data.evidence.iter().cloned());
-                self.note_tests(&data.output);
                 self.nodes.push((
                     data.node.to_string(),
                     "succeeded".to_owned(),
@@ -77,7 +91,7 @@ impl Story {
             }
             Payload::NodeFailed(data) if data.retry_at.is_none() => {
                 if let Some(found) = &data.findings {
-                    self.note_tests(found);
+                    self.note_tests(found.get().as_bytes());
                 }
                 self.nodes.push((
                     data.node.to_string(),
@@ -160,8 +174,8 @@ impl Story {
     }
 
     /// The last list of tests counts.
-    fn note_tests(&mut self, output: &serde_json::value::RawValue) {
-        let output = serde_json::from_str(output.get()).unwrap_or_default();
+    fn note_tests(&mut self, output: &[u8]) {
+        let output = serde_json::from_slice(output).unwrap_or_default();
         if let Some(cases) = TestCase::of_output(&output) {
             self.tests = cases;
         }

@@ -1,8 +1,9 @@
 //! [`RunState::apply`]: the one place where a run changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::event::{Decision, Event, FailureRecord, Payload};
+use super::event::{Decision, Event, FailureRecord, FlowChanged, Payload};
 use super::instance::{ContextId, Instance, InstanceId, NodeState, OutputRef, Request};
 use super::ready::Stage;
 use super::state::{RunState, Status};
@@ -22,10 +23,61 @@ pub struct IllegalTransition {
     pub message: String,
 }
 
+/// A run that begins anew on an edited plan: of all that was before `flow_changed`, the kept events
+/// are folded in, in order, and the ids of decisions stay known; everything else is history.
+#[derive(Debug)]
+pub struct Adoption {
+    state: RunState,
+    kept: BTreeSet<u64>,
+}
+
+impl Adoption {
+    /// Begins. `changed` is the `flow_changed`, and `plan` the edited one.
+    #[must_use]
+    pub fn new(plan: &Plan, changed: &FlowChanged) -> Self {
+        Self {
+            state: RunState::new(plan),
+            kept: changed.kept.iter().copied().collect(),
+        }
+    }
+
+    /// Takes the next event from before `flow_changed`.
+    ///
+    /// # Errors
+    /// As [`RunState::apply`].
+    pub fn before(&mut self, plan: &Plan, event: &Event) -> Result<(), IllegalTransition> {
+        let state = &mut self.state;
+        state.round = state.round.max(event.round);
+        match &event.payload {
+            Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
+            Payload::DecisionRefused(data) => {
+                _ = state.decisions.insert(data.decision.id.clone());
+            }
+            Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
+            Payload::NodeSucceeded(data) if state.subject.is_none() => {
+                state.subject.clone_from(&data.subject);
+            }
+            _ => {}
+        }
+        if self.kept.contains(&event.seq) {
+            state.apply(plan, event)?;
+        }
+        state.set_durable(plan, event.seq);
+        Ok(())
+    }
+
+    /// Comes to `flow_changed` itself.
+    #[must_use]
+    pub fn done(mut self, seq: u64) -> RunState {
+        self.state.last_seq = seq;
+        self.state
+    }
+}
+
 impl RunState {
     /// Folds an event in.
     ///
-    /// `flow_changed` is not folded here: it needs the new plan, see [`RunState::adopt`].
+    /// `flow_changed` is not folded here: it needs the new plan, see [`Adoption`].
     ///
     /// # Errors
     /// [`IllegalTransition`]; the state is then unusable.
@@ -38,47 +90,6 @@ impl RunState {
             })?;
         self.last_seq = self.last_seq.max(event.seq);
         Ok(())
-    }
-
-    /// Begins anew on an edited plan: of all that was before `flow_changed`, the kept events are
-    /// folded in, in order, and the ids of decisions stay known; everything else is history.
-    ///
-    /// # Errors
-    /// As [`RunState::apply`].
-    pub fn adopt(
-        plan: &Plan,
-        changed: &Event,
-        before: &[Event],
-    ) -> Result<Self, IllegalTransition> {
-        let Payload::FlowChanged(change) = &changed.payload else {
-            return Err(IllegalTransition {
-                seq: changed.seq,
-                event: changed.payload.word().to_owned(),
-                message: "it adopts no edit".to_owned(),
-            });
-        };
-        let mut state = Self::new(plan);
-        let kept: std::collections::BTreeSet<u64> = change.kept.iter().copied().collect();
-        for event in before {
-            state.round = state.round.max(event.round);
-            match &event.payload {
-                Payload::ApprovalDecided(data) => _ = state.decisions.insert(data.id.clone()),
-                Payload::DecisionRefused(data) => {
-                    _ = state.decisions.insert(data.decision.id.clone());
-                }
-                Payload::CancelRequested(data) => _ = state.decisions.insert(data.id.clone()),
-                Payload::NodeSucceeded(data) if state.subject.is_none() => {
-                    state.subject.clone_from(&data.subject);
-                }
-                _ => {}
-            }
-            if kept.contains(&event.seq) {
-                state.apply(plan, event)?;
-            }
-            state.set_durable(plan, event.seq);
-        }
-        state.last_seq = changed.seq;
-        Ok(state)
     }
 
     /// Says that every record up to `seq` is on disk, so that what depends on it may start.

@@ -49,6 +49,16 @@ macro_rules! payloads {
                 match self { $(Self::$name(data) => serde_json::value::to_raw_value(data),)+ }
             }
 
+            /// The value of the record that is in a file of its own.
+            #[must_use]
+            pub fn external(&self) -> Option<External> {
+                match self {
+                    Self::NodeSucceeded(data) => data.external,
+                    Self::RunSucceeded(data) => data.external,
+                    _ => None,
+                }
+            }
+
             /// Reads the data of a kind; `Ok(None)` for a kind that this version does not know.
             ///
             /// # Errors
@@ -318,8 +328,40 @@ pub struct NodeSucceeded {
     pub evidence: Arc<[StagedFile]>,
     /// What the run is about, if this node says so.
     pub subject: Option<String>,
-    /// The output. Last, so that readers of the rest may stop before it.
+    /// Where the output is, when it is too large for a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+    /// The output, or null when it is elsewhere. Last, so that readers of the rest may stop before it.
     pub output: Box<RawValue>,
+}
+
+/// A value in a file of its own: `files/SHA256` in the run's folder, `outputs/SHA256.json` in its
+/// evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// Of the file.
+    pub sha256: Digest,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl External {
+    /// An output of more bytes than this, as JSON, is kept in a file of its own.
+    pub const ABOVE: usize = 1024 * 1024;
+
+    /// The value as a document of the evidence.
+    #[must_use]
+    pub fn document(&self) -> StagedFile {
+        StagedFile {
+            path: format!("{}{}.json", Self::FOLDER, self.sha256.hex()),
+            sha256: self.sha256,
+            bytes: self.bytes,
+            base: None,
+        }
+    }
+
+    /// Where such documents lie.
+    pub const FOLDER: &'static str = "outputs/";
 }
 
 /// Why an attempt failed.
@@ -393,7 +435,10 @@ pub struct PublishStarted {
 /// Data of `run_succeeded`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunSucceeded {
-    /// The flow's outputs.
+    /// Where the outputs are, when they are too large for a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+    /// The flow's outputs; nothing when they are elsewhere.
     pub outputs: Object,
 }
 

@@ -18,13 +18,13 @@ mod state;
 #[cfg(test)]
 mod simulation;
 
-pub use apply::IllegalTransition;
+pub use apply::{Adoption, IllegalTransition};
 pub use event::{
     ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
-    Decision, DecisionRefused, Event, FailureRecord, FlowChanged, ForeachExpanded, NodeBypassed,
-    NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted, RunCancelled,
-    RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted, RunSucceeded,
-    SignedStatement, StagedFile, Stale, SubflowStarted,
+    Decision, DecisionRefused, Event, External, FailureRecord, FlowChanged, ForeachExpanded,
+    NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted,
+    RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted,
+    RunSucceeded, SignedStatement, StagedFile, Stale, SubflowStarted,
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};

@@ -445,6 +445,7 @@ impl<'a> Simulated<'a> {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            external: None,
             output: serde_json::value::to_raw_value(value).expect("JSON"),
         });
     }
@@ -593,6 +594,7 @@ impl<'a> Simulated<'a> {
                 self.emit(RunPaused { waiting });
             }
             Action::Publish => self.emit(RunSucceeded {
+                external: None,
                 outputs: crate::value::Object::default(),
             }),
             Action::FinishFailed(id) => {

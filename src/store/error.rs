@@ -26,6 +26,12 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A file that is named by its content holds something else.
+    #[error("`{path}` is damaged: its content does not match its name")]
+    NotItsName {
+        /// The file.
+        path: PathBuf,
+    },
     /// The journal was written by a newer major version.
     #[error("`{path}` has format version {found}; this program reads up to {known}", known = super::FORMAT_VERSION)]
     NewerFormat {

@@ -1,8 +1,8 @@
 //! [`Journal`]: the append-only truth of a run, written by one thread with group commit.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -12,40 +12,9 @@ use tokio::sync::watch;
 
 use super::blobs::Blobs;
 use super::error::Error;
-use super::line::{Draft, FORMAT_VERSION, GENESIS, decode, encode};
+use super::line::{Draft, GENESIS, encode};
+use super::scan::{Places, RecordRef, Scanned, scan};
 use super::{atomic, sync_dir};
-
-/// One record, owned.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Its number, from 1.
-    pub seq: u64,
-    /// When it was written.
-    pub ts: Timestamp,
-    /// Its kind.
-    pub event: String,
-    /// Its round.
-    pub round: u32,
-    /// Its data.
-    pub data: Box<RawValue>,
-    /// Its hash.
-    pub hash: String,
-}
-
-/// What was found in a journal.
-#[derive(Debug)]
-pub struct Recovered {
-    /// All whole records.
-    pub records: Vec<Record>,
-    /// The run's id, as the records say.
-    pub run: String,
-    /// Bytes of whole records.
-    pub good: u64,
-    /// Bytes of a torn last line, which never was acknowledged.
-    pub torn: u64,
-    /// Per record: where its line begins, and its length without the newline.
-    places: Vec<(u64, usize)>,
-}
 
 /// How far the writer is; all numbers are `seq`s.
 #[derive(Clone, Debug, Default)]
@@ -67,11 +36,9 @@ enum Job {
 #[derive(Debug)]
 pub struct Journal {
     run: String,
-    path: PathBuf,
     next_seq: u64,
     hash: String,
-    places: Vec<(u64, usize)>,
-    end: u64,
+    places: Places,
     jobs: Option<mpsc::Sender<Job>>,
     progress: watch::Receiver<Progress>,
     writer: Option<JoinHandle<()>>,
@@ -107,38 +74,40 @@ impl Journal {
         if let Some(runs) = path.parent().and_then(Path::parent) {
             sync_dir(runs)?;
         }
-        let places = vec![(0, bytes.len() - 1)];
-        Self::start(path, run, 1, hash, places, bytes.len() as u64, blobs)
+        let mut places = Places::new(path)?;
+        places.push(bytes.len());
+        Self::start(path, run, 1, hash, places, blobs)
     }
 
-    /// Opens a journal to go on with it; a torn last line is cut off.
+    /// Opens a journal to go on with it; a torn last line is cut off. Every record is handed to
+    /// `visit`, in order. Gives the bytes that were cut off, too.
     ///
     /// # Errors
-    /// Damage and newer formats are refused and left as they are; I/O.
-    pub fn open(path: &Path, blobs: &Arc<Blobs>) -> Result<(Self, Recovered), Error> {
-        let recovered = read(path)?;
-        if recovered.torn > 0 {
+    /// Damage and newer formats are refused and left as they are; I/O; what `visit` says.
+    pub fn open<E: From<Error>>(
+        path: &Path,
+        blobs: &Arc<Blobs>,
+        visit: impl FnMut(RecordRef<'_>) -> Result<(), E>,
+    ) -> Result<(Self, u64), E> {
+        let Scanned {
+            run,
+            last,
+            head,
+            good,
+            torn,
+            places,
+        } = scan(path, visit)?;
+        if torn > 0 {
             let file = OpenOptions::new()
                 .write(true)
                 .open(path)
                 .map_err(Error::io("open", path))?;
-            file.set_len(recovered.good)
+            file.set_len(good)
                 .and_then(|()| file.sync_all())
                 .map_err(Error::io("cut the torn end of", path))?;
         }
-        let last = recovered.records.last();
-        let seq = last.map_or(0, |record| record.seq);
-        let hash = last.map_or_else(|| GENESIS.to_owned(), |record| record.hash.clone());
-        let journal = Self::start(
-            path,
-            &recovered.run,
-            seq,
-            hash,
-            recovered.places.clone(),
-            recovered.good,
-            blobs,
-        )?;
-        Ok((journal, recovered))
+        let journal = Self::start(path, &run, last, head, places, blobs)?;
+        Ok((journal, torn))
     }
 
     fn start(
@@ -146,8 +115,7 @@ impl Journal {
         run: &str,
         seq: u64,
         hash: String,
-        places: Vec<(u64, usize)>,
-        end: u64,
+        places: Places,
         blobs: &Arc<Blobs>,
     ) -> Result<Self, Error> {
         let file = OpenOptions::new()
@@ -167,11 +135,9 @@ impl Journal {
             .map_err(Error::io("start the writer of", path))?;
         Ok(Self {
             run: run.to_owned(),
-            path: path.to_owned(),
             next_seq: seq + 1,
             hash,
             places,
-            end,
             jobs: Some(jobs),
             progress,
             writer: Some(writer),
@@ -206,8 +172,7 @@ impl Journal {
         );
         self.hash = hash;
         self.next_seq += 1;
-        self.places.push((self.end, bytes.len() - 1));
-        self.end += bytes.len() as u64;
+        self.places.push(bytes.len());
         self.send(Job::Line { seq, bytes, sync })?;
         Ok(seq)
     }
@@ -286,39 +251,35 @@ impl Journal {
         failed.map_or(Ok(()), |failure| Err(Error::Writer(failure)))
     }
 
-    /// Reads a durable record back, for example for the output in it.
+    /// Where the records are; those that are durable can be read back.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Writes what is queued, and closes the file.
     ///
     /// # Errors
-    /// I/O and damage.
-    pub fn load(&self, seq: u64) -> Result<Record, Error> {
-        let index = usize::try_from(seq - 1).unwrap_or(usize::MAX);
-        let (start, length) = *self.places.get(index).ok_or_else(|| Error::Damaged {
-            path: self.path.clone(),
-            line: index,
-            message: "there is no such record".to_owned(),
-        })?;
-        let mut file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        let mut bytes = vec![0; length];
-        file.seek(SeekFrom::Start(start))
-            .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(Error::io("read", &self.path))?;
-        let line: super::line::Line<'_> =
-            serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
-                path: self.path.clone(),
-                line: index + 1,
-                message: error.to_string(),
-            })?;
-        Ok(own(&line))
+    /// [`Error::Writer`].
+    pub fn close(mut self) -> Result<Places, Error> {
+        self.stop();
+        self.check()?;
+        let path = self.places.path().to_owned();
+        Ok(std::mem::replace(&mut self.places, Places::new(&path)?))
     }
-}
 
-impl Drop for Journal {
-    fn drop(&mut self) {
+    fn stop(&mut self) {
         drop(self.jobs.take());
         if let Some(writer) = self.writer.take() {
             // The writer never panics; and if it did, there is nothing left to save here.
             writer.join().ok();
         }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -349,10 +310,11 @@ fn write_all(
                 Job::Sync => sync = true,
             }
         }
-        let result = file
-            .write_all(&batch)
-            .map_err(Error::io("write", path))
-            .and_then(|()| if sync { blobs.sync() } else { Ok(()) })
+        // A record must never be on disk before the files that it names: the system may write the
+        // record out at any time, asked or not.
+        let result = blobs
+            .sync()
+            .and_then(|()| file.write_all(&batch).map_err(Error::io("write", path)))
             .and_then(|()| {
                 if sync {
                     file.sync_data().map_err(Error::io("sync", path))
@@ -371,104 +333,12 @@ fn write_all(
     }
 }
 
-/// Reads and checks a journal without changing it.
-///
-/// # Errors
-/// Damage anywhere but in a torn last line; newer formats; I/O.
-pub fn read(path: &Path) -> Result<Recovered, Error> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    verify(path, &bytes)
-}
-
-/// Checks the bytes of a journal.
-///
-/// # Errors
-/// As [`read`].
-pub fn verify(path: &Path, bytes: &[u8]) -> Result<Recovered, Error> {
-    let mut recovered = Recovered {
-        records: Vec::new(),
-        run: String::new(),
-        good: 0,
-        torn: 0,
-        places: Vec::new(),
-    };
-    let mut previous = GENESIS.to_owned();
-    let mut start = 0;
-    let mut number = 0;
-    while start < bytes.len() {
-        number += 1;
-        let Some(length) = bytes[start..].iter().position(|byte| *byte == b'\n') else {
-            recovered.torn = (bytes.len() - start) as u64;
-            break;
-        };
-        let raw = &bytes[start..start + length];
-        let damaged = |message: String| Error::Damaged {
-            path: path.to_owned(),
-            line: number,
-            message,
-        };
-        if let Some(found) = newer_version(raw) {
-            return Err(Error::NewerFormat {
-                path: path.to_owned(),
-                found,
-            });
-        }
-        let line = decode(raw, &previous).map_err(damaged)?;
-        if line.v != FORMAT_VERSION {
-            return Err(damaged(format!("it has the format version {}", line.v)));
-        }
-        if line.seq != number as u64 {
-            return Err(damaged(format!("it is numbered {}", line.seq)));
-        }
-        if recovered.run.is_empty() {
-            recovered.run = line.run.to_string();
-        } else if recovered.run != line.run {
-            return Err(damaged(format!("it belongs to run `{}`", line.run)));
-        }
-        previous = line.hash.to_string();
-        recovered.places.push((start as u64, length));
-        recovered.records.push(own(&line));
-        start += length + 1;
-        recovered.good = start as u64;
-    }
-    if recovered.records.is_empty() {
-        return Err(Error::Damaged {
-            path: path.to_owned(),
-            line: 1,
-            message: "there is no whole record".to_owned(),
-        });
-    }
-    Ok(recovered)
-}
-
-/// The version of a line of a newer format, whose other keys may be anything.
-fn newer_version(raw: &[u8]) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Version {
-        v: u64,
-    }
-    if raw.starts_with(b"{\"v\":1,") {
-        return None;
-    }
-    serde_json::from_slice::<Version>(raw)
-        .ok()
-        .map(|version| version.v)
-        .filter(|v| *v > FORMAT_VERSION)
-}
-
-fn own(line: &super::line::Line<'_>) -> Record {
-    Record {
-        seq: line.seq,
-        ts: line.ts,
-        event: line.event.to_string(),
-        round: line.round,
-        data: line.data.to_owned(),
-        hash: line.hash.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::scan::verify;
     use super::*;
 
     fn raw(text: &str) -> Box<RawValue> {
@@ -501,8 +371,17 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = sample(dir.path());
         let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
-        let (mut journal, recovered) = Journal::open(&path, &blobs).expect("it is whole");
-        assert_eq!(recovered.records.len(), 6);
+        let mut seen = Vec::new();
+        let (mut journal, torn) = Journal::open(&path, &blobs, |record| {
+            seen.push((record.seq, record.event.to_owned()));
+            Ok::<(), Error>(())
+        })
+        .expect("it is whole");
+        assert_eq!((seen.len(), torn), (6, 0));
+        assert_eq!(seen[5], (6, "node_started".to_owned()));
+        // Single records are found again, those from before and new ones.
+        let third = journal.places().load(3).expect("it is there");
+        assert_eq!((third.seq, third.data.get()), (3, "{\"n\":1}"));
         let seq = journal
             .append(
                 "run_paused",
@@ -515,9 +394,11 @@ mod tests {
         journal.sync().await.expect("it is durable");
         assert_eq!(journal.durable(), 7);
         assert_eq!(
-            journal.load(seq).expect("it is there").data.get(),
+            journal.places().load(seq).expect("it is there").data.get(),
             "{\"x\":1}"
         );
+        assert!(journal.places().load(8).is_err());
+        assert!(journal.places().load(0).is_err());
         let exists = Journal::create(
             &path,
             "r1",

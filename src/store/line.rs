@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use super::scan::RecordRef;
+
 /// The major version of the format.
 pub const FORMAT_VERSION: u64 = 1;
 /// The hash before the first line.
@@ -44,6 +46,19 @@ pub(super) struct Line<'a> {
     #[serde(borrow)]
     pub(super) data: &'a RawValue,
     pub(super) hash: Cow<'a, str>,
+}
+
+impl Line<'_> {
+    pub(super) fn record(&self) -> RecordRef<'_> {
+        RecordRef {
+            seq: self.seq,
+            ts: self.ts,
+            event: &self.event,
+            round: self.round,
+            data: self.data,
+            hash: &self.hash,
+        }
+    }
 }
 
 /// What a new line says.

@@ -11,14 +11,16 @@ mod journal;
 mod layout;
 mod line;
 mod lock;
+mod scan;
 mod snapshot;
 
 pub use atomic::{create_new, replace, sync_dir};
 pub use blobs::Blobs;
 pub use error::Error;
 pub use inbox::{Inbox, Listed};
-pub use journal::{Journal, Record, Recovered, read, verify};
+pub use journal::Journal;
 pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};
 pub use lock::{Holder, RunLock};
+pub use scan::{Places, Record, RecordRef, Recovered, Scanned, ends, read, scan, verify};
 pub use snapshot::{Content, SkillFiles, Snapshot};

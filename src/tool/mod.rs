@@ -7,6 +7,7 @@
 mod builtin;
 mod left_behind;
 mod library;
+mod log_file;
 mod process;
 mod redact;
 mod registry;
@@ -15,7 +16,8 @@ mod skill;
 pub use builtin::{flows as builtin_flows, skills as builtin_skills};
 pub use left_behind::{RUN_DIR, end_left_behind, run_dir_value};
 pub use library::{FoundSkill, Library};
-pub use process::{Cancel, Finished, LogFile, MAX_CAPTURE, ProcessSpec, run_process};
+pub use log_file::{LogFile, MAX_LOG, put_aside};
+pub use process::{Cancel, Finished, MAX_CAPTURE, ProcessSpec, run_process};
 pub use redact::Redactor;
 pub use registry::{Contracts, Registration, Registry, Summary};
 pub use skill::Skill;

@@ -1,7 +1,6 @@
 //! Commands: started without a shell, in a process group of their own, watched and, when time is
 //! up or the run is cancelled, ended as a group.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -12,13 +11,18 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::log_file::LogFile;
 use super::redact::Stream;
 
 /// How long a group may take to end after SIGTERM, before SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long output is still read after the command itself has ended: something that it left
+/// How long more output is waited for after the command itself has ended: something that it left
 /// behind may hold the pipe open for ever.
 const DRAIN: Duration = Duration::from_millis(500);
+/// The most that is still read then: more than this was never in the pipe when the command ended.
+const IN_PIPE: u64 = 1024 * 1024;
+/// The end of standard error that is kept for the message of a failure.
+const STDERR_TAIL: usize = 64 * 1024;
 /// The most of standard output that becomes a value.
 pub const MAX_CAPTURE: usize = 16 * 1024 * 1024;
 
@@ -42,42 +46,6 @@ pub struct ProcessSpec {
     pub log: Option<LogFile>,
     /// What must not be in the output, wherever it goes.
     pub redactor: super::Redactor,
-}
-
-/// A log that several streams append to; the file appears with the first bytes.
-#[derive(Clone, Debug)]
-pub struct LogFile(Arc<Mutex<Sink>>);
-
-#[derive(Debug)]
-struct Sink {
-    path: PathBuf,
-    file: Option<std::fs::File>,
-}
-
-impl LogFile {
-    /// A log at this path.
-    #[must_use]
-    pub fn lazy(path: PathBuf) -> Self {
-        Self(Arc::new(Mutex::new(Sink { path, file: None })))
-    }
-
-    /// Appends bytes; a log that cannot be written never fails the work it is about.
-    pub fn write(&self, bytes: &[u8]) {
-        let Ok(mut sink) = self.0.lock() else { return };
-        if sink.file.is_none() {
-            if let Some(parent) = sink.path.parent() {
-                std::fs::create_dir_all(parent).ok();
-            }
-            sink.file = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&sink.path)
-                .ok();
-        }
-        if let Some(file) = &mut sink.file {
-            file.write_all(bytes).ok();
-        }
-    }
 }
 
 /// What a command did.
@@ -136,20 +104,8 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
             stdin.write_all(&input).await.ok();
         }
     });
-    let stdout = tokio::spawn(capture(
-        child.stdout.take(),
-        MAX_CAPTURE,
-        true,
-        spec.log.clone(),
-        spec.redactor.stream(),
-    ));
-    let stderr = tokio::spawn(capture(
-        child.stderr.take(),
-        64 * 1024,
-        false,
-        spec.log.clone(),
-        spec.redactor.stream(),
-    ));
+    let mut stdout = Reading::begin(child.stdout.take(), Keep::Head(MAX_CAPTURE), spec);
+    let mut stderr = Reading::begin(child.stderr.take(), Keep::Tail(STDERR_TAIL), spec);
     let timeout = async {
         match spec.timeout {
             Some(timeout) => tokio::time::sleep(timeout).await,
@@ -170,10 +126,18 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         }
     };
     feed.abort();
-    let (stdout, truncated) = drain(stdout, group).await;
-    let (stderr, _) = drain(stderr, group).await;
+    let all = stdout.drain().await && stderr.drain().await;
     // Whatever the command left behind in its group goes with it.
     signal(group, Signal::KILL);
+    if !all && !(stdout.drain().await && stderr.drain().await) {
+        if let Some(log) = &spec.log {
+            log.write(b"[flowctl] a process that the command left behind holds its output open; it is not read any more\n");
+        }
+        stdout.task.abort();
+        stderr.task.abort();
+    }
+    let (stdout, truncated) = stdout.take();
+    let (stderr, _) = stderr.take();
     #[cfg(unix)]
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status);
     Ok(Finished {
@@ -213,63 +177,106 @@ fn signal(group: Option<Pid>, signal: Signal) {
     }
 }
 
-async fn drain(
-    mut reader: tokio::task::JoinHandle<Captured>,
-    group: Option<Pid>,
-) -> (Vec<u8>, bool) {
-    let captured = if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
-        captured
-    } else {
-        signal(group, Signal::KILL);
-        if let Ok(captured) = tokio::time::timeout(DRAIN, &mut reader).await {
-            captured
-        } else {
-            reader.abort();
-            return (Vec::new(), true);
-        }
-    };
-    captured.map_or((Vec::new(), true), |captured| {
-        (captured.bytes, captured.truncated)
-    })
+/// Which end of a stream is kept, and how much of it.
+#[derive(Clone, Copy)]
+enum Keep {
+    Head(usize),
+    Tail(usize),
 }
 
+#[derive(Default)]
 struct Captured {
     bytes: Vec<u8>,
     truncated: bool,
+    /// All that came.
+    total: u64,
 }
 
 impl Captured {
-    /// Keeps the first, or the last, bytes up to a limit.
-    fn keep(&mut self, chunk: &[u8], limit: usize, head: bool) {
-        if head {
-            let room = limit - self.bytes.len();
-            self.bytes
-                .extend_from_slice(&chunk[..chunk.len().min(room)]);
-            self.truncated |= chunk.len() > room;
-        } else {
-            self.bytes.extend_from_slice(chunk);
-            if self.bytes.len() > 2 * limit {
-                self.truncated = true;
-                self.bytes.drain(..self.bytes.len() - limit);
+    fn keep(&mut self, chunk: &[u8], keep: Keep) {
+        match keep {
+            Keep::Head(limit) => {
+                let room = limit - self.bytes.len();
+                self.bytes
+                    .extend_from_slice(&chunk[..chunk.len().min(room)]);
+                self.truncated |= chunk.len() > room;
+            }
+            Keep::Tail(limit) => {
+                self.bytes.extend_from_slice(chunk);
+                if self.bytes.len() > 2 * limit {
+                    self.truncated = true;
+                    self.bytes.drain(..self.bytes.len() - limit);
+                }
             }
         }
+    }
+}
+
+/// A stream that is being read, whether or not anybody waits for it: a command never blocks on what
+/// it prints. What was read is there even when the end of the stream never comes.
+struct Reading {
+    task: tokio::task::JoinHandle<()>,
+    captured: Arc<Mutex<Captured>>,
+}
+
+impl Reading {
+    fn begin(
+        stream: Option<impl AsyncRead + Unpin + Send + 'static>,
+        keep: Keep,
+        spec: &ProcessSpec,
+    ) -> Self {
+        let captured = Arc::<Mutex<Captured>>::default();
+        let task = capture(
+            stream,
+            keep,
+            spec.log.clone(),
+            spec.redactor.stream(),
+            Arc::clone(&captured),
+        );
+        Self {
+            task: tokio::spawn(task),
+            captured,
+        }
+    }
+
+    fn captured(&self) -> std::sync::MutexGuard<'_, Captured> {
+        self.captured.lock().expect("no holder panics")
+    }
+
+    /// Waits for the end of the stream, as long as something comes and as much as may have been in
+    /// the pipe. Says whether the end came.
+    async fn drain(&mut self) -> bool {
+        let before = self.captured().total;
+        let mut last = before;
+        loop {
+            if self.task.is_finished() || tokio::time::timeout(DRAIN, &mut self.task).await.is_ok()
+            {
+                return true;
+            }
+            let total = self.captured().total;
+            if total == last || total - before > IN_PIPE {
+                return false;
+            }
+            last = total;
+        }
+    }
+
+    fn take(&self) -> (Vec<u8>, bool) {
+        let mut captured = self.captured();
+        (std::mem::take(&mut captured.bytes), captured.truncated)
     }
 }
 
 /// Reads a stream to its end; keeps its head, or its tail, up to a limit.
 async fn capture(
     stream: Option<impl AsyncRead + Unpin>,
-    limit: usize,
-    head: bool,
+    keep: Keep,
     log: Option<LogFile>,
     mut redacted: Stream,
-) -> Captured {
-    let mut captured = Captured {
-        bytes: Vec::new(),
-        truncated: false,
-    };
+    captured: Arc<Mutex<Captured>>,
+) {
     let Some(mut stream) = stream else {
-        return captured;
+        return;
     };
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -284,12 +291,13 @@ async fn capture(
         {
             log.write(&chunk);
         }
-        captured.keep(&chunk, limit, head);
+        let mut captured = captured.lock().expect("no holder panics");
+        captured.total += length as u64;
+        captured.keep(&chunk, keep);
         if length == 0 {
             break;
         }
     }
-    captured
 }
 
 #[cfg(test)]
@@ -349,5 +357,45 @@ mod tests {
         let finished = run(&spec(&["sh", "-c", "head -c 40000000 /dev/zero"])).await;
         assert!(finished.truncated);
         assert_eq!(finished.stdout.len(), MAX_CAPTURE);
+    }
+
+    #[tokio::test]
+    async fn what_was_said_before_is_not_lost_to_what_is_left_behind() {
+        // In a session of its own, so that it does not go with the group, and holding both streams.
+        let begun = std::time::Instant::now();
+        let finished = run(&spec(&[
+            "sh",
+            "-c",
+            "echo said; setsid sleep 30 & sleep 0.2",
+        ]))
+        .await;
+        assert_eq!(finished.stdout, b"said\n");
+        assert!(!finished.truncated);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn what_is_left_behind_and_talks_for_ever_is_not_listened_to() {
+        let finished = run(&spec(&[
+            "sh",
+            "-c",
+            "echo said; setsid timeout 20 yes left-behind & sleep 0.2",
+        ]))
+        .await;
+        assert!(finished.stdout.starts_with(b"said\n"));
+    }
+
+    #[tokio::test]
+    async fn closed_streams_are_no_end() {
+        let begun = std::time::Instant::now();
+        let finished = run(&spec(&[
+            "sh",
+            "-c",
+            "echo out; exec >&- 2>&-; sleep 0.7; exit 4",
+        ]))
+        .await;
+        assert_eq!(finished.stdout, b"out\n");
+        assert_eq!(finished.exit_code, Some(4));
+        assert!(begun.elapsed() >= Duration::from_millis(700));
     }
 }

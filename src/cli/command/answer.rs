@@ -48,15 +48,13 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
             output.say("queued: another process drives the run and will take the answer");
             Ok(Exit::SUCCESS)
         }
-        (Verdict::Accepted, Some(driver)) if args.resume => {
-            drive(engine, driver, None, manner, output)
-        }
+        (Verdict::Accepted, Some(driver)) if args.resume => drive(driver, None, manner, output),
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
             drop(driver);
             if args.drive.json {
                 let run = engine.read_run(&dir)?;
-                let report = crate::cli::report::json(&run, run.status_word());
+                let report = crate::cli::report::json(&run, run.status_word())?;
                 output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
                 return Ok(Exit::SUCCESS);
             }
@@ -103,7 +101,6 @@ pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Res
         // A no ends the run: what is left to do is to close it.
         (Verdict::Accepted, Some(driver)) => {
             drive(
-                engine,
                 driver,
                 None,
                 Manner {
@@ -151,7 +148,6 @@ pub(super) fn cancel(engine: &Engine, args: &Cancel, output: &mut Output) -> Res
         }
         (Verdict::Accepted, Some(driver)) => {
             drive(
-                engine,
                 driver,
                 None,
                 Manner {
@@ -272,12 +268,16 @@ fn receipt(
     request: &Request,
 ) -> std::result::Result<Option<Verdict>, Failure> {
     let run = engine.read_run(dir)?;
-    Ok(run.events.iter().find_map(|event| match &event.payload {
-        Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
-        Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
-        Payload::DecisionRefused(data) if data.decision.id == request.id() => {
-            Some(Verdict::Refused(data.reason.clone()))
-        }
-        _ => None,
-    }))
+    Ok(run
+        .told
+        .events
+        .iter()
+        .find_map(|event| match &event.payload {
+            Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
+            Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
+            Payload::DecisionRefused(data) if data.decision.id == request.id() => {
+                Some(Verdict::Refused(data.reason.clone()))
+            }
+            _ => None,
+        }))
 }

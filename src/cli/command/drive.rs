@@ -7,7 +7,9 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::{report, signals};
-use crate::engine::{Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, SecretsFile};
+use crate::engine::{
+    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, SecretsFile,
+};
 
 /// How to drive.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +47,11 @@ pub(super) fn runtime() -> std::result::Result<tokio::runtime::Runtime, Failure>
 
 /// Drives, and says what came of it.
 pub(super) fn drive(
-    engine: &Engine,
     mut driver: Driver,
     adopt: Option<Compiled>,
     manner: Manner,
     output: &mut Output,
 ) -> Result {
-    let dir = driver.dir().clone();
     let runtime = runtime()?;
     let ended = {
         let mut progress = Progress::new(output, driver.plan(), manner.json);
@@ -72,36 +72,29 @@ pub(super) fn drive(
         })
     };
     // The lock goes before the report, so that nobody is told of a run that is still held.
-    drop(driver);
+    let run = driver.close();
     // A pure tool that does not end must not hold the program.
     runtime.shutdown_background();
     let ended = ended?;
-    conclude(engine, &dir, ended, manner, output)
+    conclude(&run?, ended, manner, output)
 }
 
 /// Says where a run is that nobody drives any more.
-pub(super) fn conclude(
-    engine: &Engine,
-    dir: &crate::store::RunDir,
-    ended: Ended,
-    manner: Manner,
-    output: &mut Output,
-) -> Result {
-    let run = engine.read_run(dir)?;
+pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut Output) -> Result {
     let status = match ended {
         Ended::Interrupted => "interrupted",
         _ => run.state.status().word(),
     };
     if manner.json {
         output.data(
-            &serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text"),
+            &serde_json::to_string_pretty(&report::json(run, status)?).expect("JSON becomes text"),
         )?;
     } else {
-        report::closing(&run, status, output);
+        report::closing(run, status, output);
         if manner.outputs
-            && let Some(outputs) = run.outputs().filter(|outputs| !outputs.is_empty())
+            && let Some(outputs) = run.outputs()?.filter(|outputs| !outputs.is_empty())
         {
-            output.data(&serde_json::to_string_pretty(outputs).expect("JSON becomes text"))?;
+            output.data(&serde_json::to_string_pretty(&outputs).expect("JSON becomes text"))?;
         }
     }
     Ok(ended.into())

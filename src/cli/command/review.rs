@@ -8,14 +8,14 @@ use super::Result;
 use crate::cli::args::Review as ReviewArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::engine::{Change, Engine, OpenRun, Review, ReviewedFile};
+use crate::engine::{Change, Engine, Error, OpenRun, Review, ReviewedFile};
 use crate::evidence::TestCase;
 
 pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let review = Review::of(&run, engine.layout.workspace())?;
-    let mut text = head(&run);
+    let mut text = head(&run)?;
     let count = |change| {
         review
             .files
@@ -58,7 +58,7 @@ pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) ->
 }
 
 /// What a person should see first: the gates, and what was not tested.
-fn head(run: &OpenRun) -> String {
+fn head(run: &OpenRun) -> std::result::Result<String, Error> {
     let mut text = format!(
         "run {} of {}: {}\n",
         run.id(),
@@ -75,7 +75,7 @@ fn head(run: &OpenRun) -> String {
             );
         }
     }
-    for case in tests(run).iter().filter(|case| !case.passed()) {
+    for case in tests(run)?.iter().filter(|case| !case.passed()) {
         let reason = if case.reason.is_empty() {
             String::new()
         } else {
@@ -84,15 +84,17 @@ fn head(run: &OpenRun) -> String {
         _ = writeln!(text, "test {} {}{reason}", case.id, case.verdict());
     }
     text.push('\n');
-    text
+    Ok(text)
 }
 
 /// The last list of tests counts.
-fn tests(run: &OpenRun) -> Vec<TestCase> {
-    let walk = run.state.walk(&run.compiled.plan).into_iter().rev();
-    walk.filter_map(|id| run.output(run.state.instance(id).output?.seq))
-        .find_map(|output| TestCase::of_output(&output))
-        .unwrap_or_default()
+fn tests(run: &OpenRun) -> std::result::Result<Vec<TestCase>, Error> {
+    for id in run.state.walk(&run.compiled.plan).into_iter().rev() {
+        if let Some(cases) = run.output(id)?.as_ref().and_then(TestCase::of_output) {
+            return Ok(cases);
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn diff(file: &ReviewedFile) -> String {

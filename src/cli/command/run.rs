@@ -47,7 +47,7 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         json: args.drive.json,
         outputs: true,
     };
-    drive(engine, driver, None, manner, output)
+    drive(driver, None, manner, output)
 }
 
 fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
@@ -120,9 +120,9 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
         _ => None,
     };
     if let Some(ended) = ended {
-        drop(driver);
+        let run = driver.close()?;
         if args.drive.json {
-            return conclude(engine, &dir, ended, manner, output);
+            return conclude(&run, ended, manner, output);
         }
         output.say(&format!(
             "run {} is {} already; nothing was done",
@@ -140,5 +140,5 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
         Err(problems) if args.accept_changes => return invalid(problems, args.drive.json, output),
         Err(_) => output.say("note: the flow's files were edited since the run began and have errors now; the run goes on with what it began with"),
     }
-    drive(engine, driver, adopt, manner, output)
+    drive(driver, adopt, manner, output)
 }

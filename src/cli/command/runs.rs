@@ -13,7 +13,7 @@ use crate::engine::{Engine, Overview};
 pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result {
     let mut shown = Vec::new();
     for dir in engine.layout.all_runs()? {
-        let overview = Overview::of(&dir);
+        let overview = Overview::glance(&dir);
         if args.waiting
             && overview
                 .as_ref()

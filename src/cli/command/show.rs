@@ -11,10 +11,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::report;
-use crate::engine::{Engine, OpenRun};
+use crate::engine::{Engine, Error, OpenRun};
 use crate::flow::show_duration;
 use crate::id::NodePath;
-use crate::run::{Instance, Payload};
+use crate::run::{Instance, InstanceId, Payload};
 
 pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
@@ -23,7 +23,7 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
     let text = match &args.node {
         Some(node) => one_node(&run, node, args.json, output)?,
         None if args.json => {
-            serde_json::to_string_pretty(&report::json(&run, status)).expect("JSON becomes text")
+            serde_json::to_string_pretty(&report::json(&run, status)?).expect("JSON becomes text")
         }
         None => whole(&run, status, output),
     };
@@ -37,11 +37,7 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
 
 fn whole(run: &OpenRun, status: &str, output: &Output) -> String {
     let mut text = format!("run {} of {}: {status}\n", run.id(), run.started.flow);
-    let started = run
-        .events
-        .first()
-        .map(|event| event.ts.to_string())
-        .unwrap_or_default();
+    let started = run.told.started_at;
     _ = writeln!(
         text,
         "started by {} at {started}, from {}",
@@ -132,7 +128,8 @@ fn decisions(run: &OpenRun) -> Vec<String> {
         )),
         _ => None,
     };
-    run.events
+    run.told
+        .events
         .iter()
         .filter_map(|event| line(&event.payload))
         .collect()
@@ -160,13 +157,14 @@ fn one_node(
         return Err(Failure::usage(format!("the run has no node `{name}`")).help(help));
     };
     let instance = run.state.instance(id);
-    let output = instance.output.and_then(|output| run.output(output.seq));
+    let output = run.output(id)?;
+    let found = findings(run, id)?;
     if as_json {
         let object = json!({
             "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
-            "findings": findings(run, instance), "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
+            "findings": found, "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
         });
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
@@ -195,7 +193,7 @@ fn one_node(
     for file in instance.files.iter() {
         _ = writeln!(text, "  {} ({} bytes)", file.path, file.bytes);
     }
-    if let Some(found) = findings(run, instance) {
+    if let Some(found) = found {
         _ = writeln!(
             text,
             "what it had found:\n{}",
@@ -213,15 +211,14 @@ fn one_node(
 }
 
 /// What a node had found before it failed, if it has failed and said so.
-fn findings(run: &OpenRun, instance: &Instance) -> Option<serde_json::Value> {
-    instance.error.as_ref()?;
-    let failed = run
-        .events
-        .iter()
-        .rev()
-        .find_map(|event| match &event.payload {
-            Payload::NodeFailed(data) if data.node == instance.path => Some(data),
-            _ => None,
-        });
-    serde_json::from_str(failed?.findings.as_ref()?.get()).ok()
+fn findings(
+    run: &OpenRun,
+    id: InstanceId,
+) -> std::result::Result<Option<serde_json::Value>, Error> {
+    if run.state.instance(id).error.is_none() {
+        return Ok(None);
+    }
+    let failed = run.failure(id)?;
+    let found = failed.and_then(|failed| failed.findings);
+    Ok(found.and_then(|found| serde_json::from_str(found.get()).ok()))
 }

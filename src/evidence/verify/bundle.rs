@@ -16,7 +16,7 @@ use super::super::story::Story;
 use super::super::{PublicKey, envelope, is_document};
 use super::{Check, LogLine, Seal, difference, first_difference};
 use crate::id::{NodePath, RunId};
-use crate::run::Payload;
+use crate::run::{External, Payload};
 use crate::store::Record;
 use crate::value::{Digest, Object};
 
@@ -80,7 +80,8 @@ impl Check<'_> {
                 ),
             );
         }
-        let story = Story::of(&run, &recovered.records);
+        let output = |digest: Digest| stated.get(&output_path(digest)).cloned();
+        let story = Story::of(&run, &recovered.records, &output);
         let signature = manifest.get("signature").cloned().unwrap_or_default();
         let (key, unreadable) = signer(&signature);
         let parts = Parts {
@@ -92,7 +93,7 @@ impl Check<'_> {
             signer: key.as_ref(),
         };
         self.reprojected(dir, &parts, &bytes, &stated, unreadable);
-        self.judged(&at(JOURNAL), &run, &recovered.records);
+        self.judged(dir, &run, &recovered.records, &stated);
         if named.is_some() {
             self.compared(&at(JOURNAL), &run, &recovered.records);
         }
@@ -221,7 +222,14 @@ impl Check<'_> {
     }
 
     /// Recomputes what approvals were about, and that each answer names it.
-    fn judged(&mut self, path: &str, run: &RunId, records: &[Record]) {
+    fn judged(
+        &mut self,
+        dir: &str,
+        run: &RunId,
+        records: &[Record],
+        stated: &BTreeMap<String, Vec<u8>>,
+    ) {
+        let path = &format!("{dir}{JOURNAL}");
         let mut flow = None;
         let mut asked: BTreeMap<NodePath, Digest> = BTreeMap::new();
         for record in records {
@@ -234,6 +242,19 @@ impl Check<'_> {
                     continue;
                 }
             };
+            // A value in a file of its own: what is wrong with the file itself is said already.
+            let external = payload.external();
+            let elsewhere = external.map(|external| output_path(external.sha256));
+            if let Some(name) = &elsewhere
+                && !stated.contains_key(name)
+                && !self.bad.contains(&format!("{dir}{name}"))
+            {
+                self.wrong(
+                    path,
+                    line,
+                    format!("its value is in `{name}`, which is not in the bundle"),
+                );
+            }
             match payload {
                 Payload::RunStarted(data) => flow = Some(data.snapshot),
                 Payload::FlowChanged(data) => flow = Some(data.snapshot),
@@ -278,7 +299,14 @@ impl Check<'_> {
                     }
                 }
                 Payload::NodeSucceeded(data) => {
-                    let output: Value = serde_json::from_str(data.output.get()).unwrap_or_default();
+                    let output = match &elsewhere {
+                        None => data.output.get().as_bytes(),
+                        Some(name) => match stated.get(name) {
+                            Some(bytes) => bytes,
+                            None => continue,
+                        },
+                    };
+                    let output: Value = serde_json::from_slice(output).unwrap_or_default();
                     if Digest::of_json(&output) != data.digest {
                         self.wrong(
                             path,
@@ -377,6 +405,11 @@ impl Check<'_> {
             self.wrong(&path, Some(line), "it does not say what the files are");
         }
     }
+}
+
+/// Where a bundle has a value that is in a file of its own.
+fn output_path(sha256: Digest) -> String {
+    format!("{}{}.json", External::FOLDER, sha256.hex())
 }
 
 /// The key of a manifest's `signature`, and whether it names one that cannot be read here.
