@@ -410,6 +410,26 @@ mod tests {
         assert!(matches!(exists, Err(Error::Exists(_))));
     }
 
+    #[tokio::test]
+    async fn a_record_is_not_written_when_a_file_that_it_names_is_lost() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = sample(dir.path());
+        let before = fs::read(&path).expect("it is there");
+        let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+        let (mut journal, _) =
+            Journal::open(&path, &blobs, |_| Ok::<(), Error>(())).expect("it is whole");
+        let digest = blobs.put(b"large").expect("it is kept");
+        fs::remove_file(blobs.path(digest)).expect("it was there");
+        // Nobody asks for a sync, and still the record has to wait for its file.
+        journal
+            .append("x", Timestamp::UNIX_EPOCH, 1, &raw("{}"), false)
+            .expect("it is queued");
+        let error = journal.sync().await.expect_err("the file cannot be synced");
+        assert!(error.to_string().contains(&digest.hex()), "{error}");
+        drop(journal);
+        assert_eq!(fs::read(&path).expect("it is there"), before);
+    }
+
     #[test]
     fn every_torn_end_is_cut_and_every_flipped_byte_is_refused() {
         let dir = tempfile::tempdir().expect("a folder");

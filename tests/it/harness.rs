@@ -335,6 +335,14 @@ pub(crate) fn append(path: &Path, bytes: &[u8]) {
         .unwrap();
 }
 
+/// The most memory that a living process has had, in KiB; 0 when it is gone.
+pub(crate) fn peak_memory(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
 /// Whether a process is there, and no zombie that waits for its parent.
 pub(crate) fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -17,6 +17,7 @@ mod architecture;
 mod commands;
 mod crash;
 mod diagnostics;
+mod durable;
 mod evidence;
 mod examples;
 mod export;
@@ -27,6 +28,7 @@ mod flagship;
 mod gates;
 mod harness;
 mod nodes;
+mod processes;
 mod publish;
 mod secrets;
 #[cfg(feature = "sign")]

@@ -89,7 +89,10 @@ fn a_process_that_fails_says_how() {
       line 7
     help: `flowctl logs <run> A` shows all that it printed
     "#);
-    assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [sh, -c, 'kill -9 $$'] }\n")), @r#"failed: `A`: `sh` was ended by signal 9"#);
+    assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [sh, -c, 'kill -9 $$'] }\n")), @r#"
+    failed: `A`: `sh` was ended by signal 9 (SIGKILL)
+    help: somebody ended it, or the system was out of memory; `flowctl logs <run> A` shows all that it printed
+    "#);
     assert_snapshot!(failure(&with("nodes:\n  - { name: A, type: process, command: [no-such-program-here, x] }\n")), @r#"
     failed: `A`: cannot start `no-such-program-here`: No such file or directory (os error 2)
     help: is it installed and on the PATH? no shell looks for it
