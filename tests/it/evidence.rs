@@ -52,6 +52,9 @@ fn many_runs(test: &Test) {
     test.output(["run", "many.yaml", "--run-id", "no"]).exits(5);
     test.output(["reject", "no", "--reason", "Not | like *this*"])
         .exits(0);
+    // Its bundle becomes history by one that is replaced later itself.
+    test.output(["run", "frail.yaml", "--run-id", "frail0"])
+        .exits(4);
     test.output(["run", "frail.yaml", "--run-id", "frail"])
         .exits(4);
     test.output(["run", "frail.yaml", "--run-id", "frail2"])
@@ -139,6 +142,7 @@ fn everything_is_made_again_to_the_byte() {
     for path in [
         "bundles/many/manifest.json",
         "bundles/many/history/no/manifest.json",
+        "bundles/frail/history/frail0/manifest.json",
         "bundles/frail/history/frail2/manifest.json",
         "bundles/slow/manifest.json",
         "bundles/secure-storage-product/history/p1/attestation.intoto.json",
