@@ -221,6 +221,19 @@ fn what_is_damaged_is_made_again_and_kept_aside() {
 }
 
 #[test]
+fn a_run_whose_place_was_taken_names_its_history() {
+    let test = workspace();
+    test.output(["run", "frail.yaml", "--run-id", "one"])
+        .exits(4);
+    let shown = |run: &str| test.output(["show", run]).exits(0).stdout;
+    assert!(shown("one").contains("\nevidence artifacts/evidence/bundles/frail\n"));
+    test.output(["run", "frail.yaml", "--run-id", "two"])
+        .exits(4);
+    assert!(shown("two").contains("\nevidence artifacts/evidence/bundles/frail\n"));
+    assert!(shown("one").contains("\nevidence artifacts/evidence/bundles/frail/history/one\n"));
+}
+
+#[test]
 fn nothing_is_added_to_evidence_that_was_changed() {
     let test = workspace();
     test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
