@@ -27,7 +27,7 @@ pub enum Error {
         message: String,
     },
     /// A file that is named by its content holds something else.
-    #[error("`{path}` is damaged: its content does not match its name")]
+    #[error("`{path}` is damaged: the content does not match its name")]
     NotItsName {
         /// The file.
         path: PathBuf,

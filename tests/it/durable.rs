@@ -243,7 +243,7 @@ fn a_large_output_that_is_damaged_or_gone_is_refused_and_no_node_is_blamed() {
         assert_eq!(test.count("r", "node_failed", "Read"), 0);
     };
     test.write(&path, whole.replacen("four", "five", 1));
-    refused("is damaged: its content does not match its name");
+    refused("is damaged: the content does not match its name");
     std::fs::remove_file(test.path(&path)).unwrap();
     refused("is gone");
     test.write(&path, &whole);
