@@ -1,6 +1,6 @@
 //! Writing evidence: when a run pauses, and when it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -50,16 +50,27 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         signer,
     } = writing;
     let _lock = lock(layout)?;
-    let root = layout.evidence();
-    let mut folder = Folder::open(&root)?;
-    let mut changed = catch_up(&mut folder, layout, signer)?;
+    let mut folder = Folder::open(layout)?;
+    if catch_up(&mut folder, layout, signer)? {
+        // So that never more than one entry is ahead of the index.
+        folder.conclude(signer, None)?;
+    }
     let material = Material::of(run)?;
     let last = material.last();
-    if let Some(entry) = folder
-        .entries
+    let resumed = material
+        .records
         .iter()
-        .find(|entry| entry.run == run.id && entry.upto > last)
-    {
+        .any(|record| record.event == "run_resumed");
+    let mut own = folder.entries_of(run, resumed, false)?;
+    let mut logs = fresh(&material, wanted, &own);
+    // What was there when evidence was written before is in it, unless the receipts are short.
+    let before = material.writings().into_iter().map(|(upto, _)| upto);
+    let before = before.filter(|upto| *upto < last).max().unwrap_or(0);
+    if logs.values().flatten().any(|seq| *seq <= before) {
+        own = folder.entries_of(run, resumed, true)?;
+        logs = fresh(&material, wanted, &own);
+    }
+    if let Some(entry) = own.iter().find(|entry| entry.upto > last) {
         return Err(Error::Changed {
             path: run.journal().display().to_string(),
             message: format!(
@@ -67,13 +78,6 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
                 entry.upto
             ),
         });
-    }
-    let done = folder.done(&run.id);
-    let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for (seq, projected) in material.all(last) {
-        if wanted(&projected.node) && !done.contains(&seq) {
-            logs.entry(log_name(&projected.node)).or_default().push(seq);
-        }
     }
     let key = signer.map(Signer::public);
     let closed = close.is_some();
@@ -88,7 +92,7 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
             superseded: None,
         }),
     };
-    let again = closed && is_closed(&folder, run, &draft, key.as_ref());
+    let again = closed && is_closed(own.last(), &draft, key.as_ref());
     if !again && (closed || !draft.logs.is_empty()) {
         let Some(prepared) = folder.prepare(&material, &draft, signer)? else {
             return Err(Error::Unsigned {
@@ -97,7 +101,7 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         };
         // Receipts of entries that never came into the ledger, or of one that is gone, do not count.
         let mut receipts = ledger::receipts(run);
-        receipts.retain(|receipt| folder.entries.contains(&receipt.entry));
+        receipts.retain(|receipt| own.contains(&receipt.entry));
         receipts.push(Receipt {
             entry: prepared.entry.clone(),
             graph: draft
@@ -111,32 +115,37 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         });
         ledger::keep(run, &receipts)?;
         folder.announce(&prepared.entry)?;
+        own.push(prepared.entry.clone());
         folder.perform(&material, prepared)?;
-        changed = true;
-    }
-    if changed {
         folder.conclude(signer, None)?;
     }
-    let bundle = folder
-        .entries
-        .iter()
-        .rev()
-        .find(|entry| entry.run == run.id)
-        .and_then(|entry| entry.bundle.as_ref());
+    let bundle = own.last().and_then(|entry| entry.bundle.as_ref());
     Ok(bundle.filter(|_| closed).map(|bundle| Sealed {
         path: format!("artifacts/evidence/bundles/{}", bundle.name),
         manifest: bundle.manifest,
     }))
 }
 
+/// What of a journal is evidence and in no log yet, by log.
+fn fresh(
+    material: &Material,
+    wanted: &dyn Fn(&NodePath) -> bool,
+    own: &[Entry],
+) -> BTreeMap<String, Vec<u64>> {
+    let written = own.iter().flat_map(|entry| entry.logs.values());
+    let done: BTreeSet<u64> = written.flat_map(|log| log.seq.iter().copied()).collect();
+    let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (seq, projected) in material.all(material.last()) {
+        if wanted(&projected.node) && !done.contains(&seq) {
+            logs.entry(log_name(&projected.node)).or_default().push(seq);
+        }
+    }
+    logs
+}
+
 /// Whether the last entry of a run has closed it as it would be closed now: a crash came between
 /// that and the journal's own record of it.
-fn is_closed(folder: &Folder, run: &RunDir, draft: &Draft, key: Option<&PublicKey>) -> bool {
-    let last = folder
-        .entries
-        .iter()
-        .rev()
-        .find(|entry| entry.run == run.id);
+fn is_closed(last: Option<&Entry>, draft: &Draft, key: Option<&PublicKey>) -> bool {
     let Some((entry, bundle)) = last.and_then(|entry| Some((entry, entry.bundle.as_ref()?))) else {
         return false;
     };
