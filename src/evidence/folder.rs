@@ -427,8 +427,12 @@ impl Folder {
                 Err(error) => return Err(error),
             }
         }
-        if let (Some(closed), Some(bundle)) = (&entry.bundle, bundle) {
-            self.place(closed, &entry.run, &bundle)?;
+        match (&entry.bundle, bundle) {
+            (Some(closed), Some(bundle)) => self.place(closed, &entry.run, &bundle)?,
+            // A bundle that a later one of its run replaced is not made, but it did take its place: the
+            // one before it is history from then on.
+            (Some(closed), None) => self.step_aside(closed, &entry.run)?,
+            (None, _) => {}
         }
         let (line, head) = record::chain(entry.object(), &self.index.ledger.head);
         self.index.ledger.add(&line, 1, &head);
@@ -545,6 +549,20 @@ impl Folder {
             }
         }
         self.tops.insert(closed.name.clone(), here);
+        Ok(())
+    }
+
+    /// Makes room for the bundle of a run that is not made.
+    fn step_aside(&mut self, closed: &Closed, run: &RunId) -> Result<(), Error> {
+        let top = format!("{BUNDLES}{}/", closed.name);
+        if let Some(before) = self.top(&closed.name)?.filter(|before| before.run != *run) {
+            let there = read(&self.root.join(&top).join(bundle::MANIFEST))?.unwrap_or_default();
+            self.keep(&top, &before, &there)?;
+            for name in names(&there) {
+                self.remove(&format!("{top}{name}"))?;
+            }
+            self.tops.remove(&closed.name);
+        }
         Ok(())
     }
 
