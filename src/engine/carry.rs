@@ -327,6 +327,7 @@ impl Driver {
             files: success.files,
             evidence: success.evidence,
             subject: success.subject,
+            cached: success.cached,
             output: success.raw,
         };
         let seq = self.emit(event, effectful, observer)?;
@@ -387,6 +388,7 @@ impl Driver {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            cached: None,
             output: raw,
         };
         let seq = self.emit(event, false, observer)?;

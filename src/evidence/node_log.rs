@@ -69,10 +69,14 @@ fn entry(payload: &Payload) -> Option<(NodePath, Object)> {
     Some(match payload {
         Payload::NodeSucceeded(data) => {
             let output: Value = serde_json::from_str(data.output.get()).unwrap_or(Value::Null);
-            let body = json!({
+            let mut body = json!({
                 "status": "succeeded", "attempt": data.attempt, "fingerprint": data.fingerprint,
-                "output_digest": data.digest, "files": &*data.files, "output": output,
+                "output_digest": data.digest, "files": &*data.files,
             });
+            if let Some(key) = &data.cached {
+                body["cached"] = json!(key);
+            }
+            body["output"] = output;
             (data.node.clone(), object(body))
         }
         Payload::NodeFailed(data) => (

@@ -233,3 +233,103 @@ pub(super) fn sweep(dir: &Path) {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::id::RunId;
+    use crate::store::GENESIS;
+
+    /// The journal of a run that ended well; `lines` of its nodes are evidence.
+    fn ended(layout: &Layout, id: &str, lines: usize) -> RunDir {
+        let run = layout.run(&RunId::from(id));
+        let digest = Digest::of(b"x");
+        let started = serde_json::json!({
+            "flow": "f", "path": "f.yaml", "snapshot": digest, "inputs": {}, "env": {},
+            "by": "ada", "version": "0",
+        });
+        let node = serde_json::json!({
+            "node": "Build", "attempt": 1, "digest": Digest::of_json(&1), "fingerprint": digest,
+            "effectful": false, "files": [], "evidence": [], "subject": null, "output": 1,
+        });
+        let mut data = vec![("run_started", started)];
+        data.extend((0..lines).map(|_| ("node_succeeded", node.clone())));
+        data.push(("run_succeeded", serde_json::json!({ "outputs": {} })));
+        let (mut text, mut head) = (String::new(), GENESIS.to_owned());
+        for (at, (event, data)) in data.into_iter().enumerate() {
+            let body = format!(
+                "{{\"v\":1,\"seq\":{},\"ts\":\"2026-01-01T00:00:00Z\",\"run\":\"{id}\",\"event\":\"{event}\",\"round\":1,\"data\":{data}",
+                at + 1
+            );
+            head = Digest::of(format!("{head}{body}").as_bytes()).hex();
+            text.push_str(&format!("{body},\"hash\":\"{head}\"}}\n"));
+        }
+        fs::create_dir_all(&run.path).expect("a folder");
+        fs::write(run.journal(), text).expect("a journal");
+        run
+    }
+
+    fn close(layout: &Layout, run: &RunDir, subject: &str) {
+        let sealed = write(Writing {
+            layout,
+            run,
+            wanted: &|_| true,
+            close: Some((subject.to_owned(), String::new())),
+            signer: None,
+        });
+        assert!(sealed.expect("it is written").is_some());
+    }
+
+    /// Bytes that this thread has read and written so far, as the kernel counts them.
+    fn moved() -> [u64; 2] {
+        let text = fs::read_to_string("/proc/thread-self/io").expect("the kernel counts");
+        ["rchar: ", "wchar: "].map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.expect("it is counted").parse().expect("a number")
+        })
+    }
+
+    #[test]
+    fn a_writing_costs_what_it_adds() {
+        const RUNS: usize = 160;
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(dir.path());
+        let mut costs = Vec::new();
+        for n in 0..RUNS {
+            let run = ended(&layout, &format!("run-{n:06}"), 3);
+            // Every other run is about the same, and moves the bundle before it to history.
+            let subject = if n % 2 == 0 {
+                "same".to_owned()
+            } else {
+                format!("s-{n:06}")
+            };
+            let before = moved();
+            close(&layout, &run, &subject);
+            let after = moved();
+            costs.push([after[0] - before[0], after[1] - before[1]]);
+        }
+        // What finding an entry by its number reads grows with the logarithm of the entries.
+        for (early, late) in [(20, RUNS - 2), (21, RUNS - 1)] {
+            for (what, early, late) in [
+                ("read", costs[early][0], costs[late][0]),
+                ("written", costs[early][1], costs[late][1]),
+            ] {
+                assert!(
+                    late < early + 16 * 1024,
+                    "{what}: {early} of the 20th run, {late} of the last"
+                );
+            }
+        }
+        let report = super::super::verify(&super::super::Tree::Disk(layout.evidence()), &[]);
+        let report = report.expect("it is evidence");
+        assert_eq!(report.findings, []);
+        assert_eq!((report.bundles.len(), report.records), (RUNS, RUNS * 3));
+        // A second closing finds that all is done, also when what is beside the run is gone.
+        let run = layout.run(&RunId::from("run-000007"));
+        let ledger = layout.evidence().join("ledger.jsonl");
+        let length = || fs::metadata(&ledger).expect("it is there").len();
+        let before = length();
+        close(&layout, &run, "s-000007");
+        assert_eq!(length(), before);
+    }
+}

@@ -318,6 +318,9 @@ pub struct NodeSucceeded {
     pub evidence: Arc<[StagedFile]>,
     /// What the run is about, if this node says so.
     pub subject: Option<String>,
+    /// The entry of the cache that all of this came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Digest>,
     /// The output. Last, so that readers of the rest may stop before it.
     pub output: Box<RawValue>,
 }

@@ -445,6 +445,7 @@ impl<'a> Simulated<'a> {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            cached: None,
             output: serde_json::value::to_raw_value(value).expect("JSON"),
         });
     }

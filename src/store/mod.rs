@@ -5,6 +5,7 @@
 
 mod atomic;
 mod blobs;
+mod cache;
 mod error;
 mod inbox;
 mod journal;
@@ -15,6 +16,7 @@ mod snapshot;
 
 pub use atomic::{create_new, replace, sync_dir};
 pub use blobs::Blobs;
+pub use cache::{Cache, CacheEntry, Cleared};
 pub use error::Error;
 pub use inbox::{Inbox, Listed};
 pub use journal::{Journal, Record, Recovered, read, verify};
