@@ -313,6 +313,14 @@ impl Folder {
                 .extend(line);
             documents.extend(with);
         }
+        // Found before anything is announced, so that nothing is left half done.
+        for (name, fresh) in &logs {
+            let rest = &self.log(name)?.rest;
+            if !rest.starts_with(fresh) && !fresh.starts_with(rest) {
+                let message = "it ends with lines that nobody announced";
+                return Err(self.changed(&log_path(name), message));
+            }
+        }
         let ts = material.upto(draft.upto).last().map(|record| record.ts);
         let ts = ts.ok_or_else(|| gone(draft.upto))?;
         let mut bundle = None;

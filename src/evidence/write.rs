@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_writing_costs_what_it_adds() {
-        const RUNS: usize = 160;
+        const RUNS: usize = 96;
         let dir = tempfile::tempdir().expect("a folder");
         let layout = Layout::new(dir.path());
         let mut costs = Vec::new();

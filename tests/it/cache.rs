@@ -80,9 +80,34 @@ fn people_are_told() {
     let test = workspace();
     run(&test, "a", &[]);
     assert_snapshot!(test.run(["run", "flow.yaml", "--run-id", "b", "--concurrency", "1"]), @r#"
+    exit 0
+    --- stdout
+    {
+      "text": "for Ada",
+      "all": [
+        "<Ada-x>",
+        "<Ada-y>"
+      ]
+    }
+    --- stderr
+    run b of cards
+      Card          succeeded in <duration>, cached, 1 file
+      Sub/Each[0]   succeeded in <duration>, cached
+      Sub/Each[1]   succeeded in <duration>, cached
+      Sub/Each      succeeded in <duration>
+      Sub           succeeded in <duration>
+    publishing 1 file
+    succeeded: run b; 1 file is in the workspace
+      evidence artifacts/evidence/bundles/cards
     "#);
-    assert_snapshot!(test.run(["show", "b"]), @r#"
-    "#);
+    let shown = test.output(["show", "b"]).exits(0).stdout;
+    let lines = |node: &str| {
+        shown
+            .lines()
+            .filter(|line| line.contains(node))
+            .all(|line| line.contains(", cached"))
+    };
+    assert!(ALL.iter().all(|node| lines(node)), "{shown}");
     let shown = test.output(["show", "b", "Card", "--json"]).exits(0).json();
     assert!(shown["cached"].as_str().unwrap().starts_with("sha256:"));
     let listed = test.output(["cache", "--json"]).exits(0).json();
@@ -207,6 +232,41 @@ fn only_pure_results_are_kept() {
         "nodes:\n  - { name: A, type: process, command: [date], cache: true }\n  - { name: B, type: skill, skill: Line, cache: true, inputs: { one: '${secrets.t}' } }\n  - { name: C, type: flow, flow: sub.yaml, cache: true, inputs: { who: x } }\n  - { name: D, type: approval, approval: {}, cache: true }\n",
     );
     assert_snapshot!(test.run(["validate", "bad.yaml"]), @r#"
+    exit 3
+    --- stderr
+    error[flow::conflict]: `A` runs a command, which may read or change anything: a result of before may be wrong now
+     --> bad.yaml:2:48
+      |
+    2 |   - { name: A, type: process, command: [date], cache: true }
+      |                                                ^^^^^
+      |
+      = help: remove `cache`; only results of pure tools, which depend on their inputs alone, are kept
+
+    error[flow::conflict]: `B` reads a secret, and what is made of secrets is not kept
+     --> bad.yaml:3:42
+      |
+    3 |   - { name: B, type: skill, skill: Line, cache: true, inputs: { one: '${secrets.t}' } }
+      |                                          ^^^^^
+      |
+      = help: remove `cache`, or take the secret out of its inputs
+
+    error[flow::conflict]: `C` is a sub-flow, whose nodes are cached one by one
+     --> bad.yaml:4:44
+      |
+    4 |   - { name: C, type: flow, flow: sub.yaml, cache: true, inputs: { who: x } }
+      |                                            ^^^^^
+      |
+      = help: write `cache: true` on nodes inside it
+
+    error[flow::conflict]: a gate has no `cache`
+     --> bad.yaml:5:46
+      |
+    5 |   - { name: D, type: approval, approval: {}, cache: true }
+      |                                              ^^^^^
+      |
+      = help: remove it: a gate runs nothing
+
+    error: 4 errors
     "#);
     assert!(!test.exists("artifacts/cache"));
 }

@@ -1549,10 +1549,10 @@ fn warnings_do_not_stop_a_run() {
     exit 0
     --- stderr
     warning[flow::conflict]: `on_timeout` without `timeout` never happens
-     --> flow.yaml:2:55
+     --> flow.yaml:2:56
       |
     2 |   - { name: A, type: approval, approval: { on_timeout: fail } }
-      |                                                       ^^^^
+      |                                                        ^^^^
       |
       = help: add `timeout: 72h`
     flow.yaml: valid
