@@ -92,6 +92,8 @@ pub(super) enum Command {
     Init(Init),
     /// Remove old ended runs; says what it would do unless told `--yes`.
     Prune(Prune),
+    /// Say what is in the cache (`cache: true`), or clear it.
+    Cache(CacheArgs),
     /// Verify evidence, make it again from the journals, or copy it elsewhere.
     #[command(subcommand)]
     Evidence(Evidence),
@@ -363,6 +365,28 @@ pub(super) struct Prune {
     /// Really remove them.
     #[arg(long)]
     pub(super) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    pub(super) action: Option<CacheAction>,
+    /// Print one JSON object on stdout.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheAction {
+    /// Remove entries; what they held is made again when it is needed.
+    Clear(CacheClear),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CacheClear {
+    /// Only entries that are older than this (`30d`).
+    #[arg(long, value_name = "DURATION")]
+    pub(super) older_than: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -86,12 +86,17 @@ impl Observer for Progress<'_> {
                 });
                 let took =
                     took.map_or_else(String::new, |took| format!(" in {}", show_duration(took)));
+                let cached = if data.cached.is_some() {
+                    ", cached"
+                } else {
+                    ""
+                };
                 let files = match data.files.len() {
                     0 => String::new(),
                     1 => ", 1 file".to_owned(),
                     count => format!(", {count} files"),
                 };
-                self.node(&data.node, &format!("succeeded{took}{files}"));
+                self.node(&data.node, &format!("succeeded{took}{cached}{files}"));
             }
             Payload::NodeFailed(data) => {
                 let again = data

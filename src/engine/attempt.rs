@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
 use super::host::NodeHost;
 use super::kept::place;
@@ -39,6 +40,8 @@ pub(super) struct Success {
     pub(super) files: Arc<[StagedFile]>,
     pub(super) evidence: Arc<[StagedFile]>,
     pub(super) subject: Option<String>,
+    /// The entry of the cache that it came from.
+    pub(super) cached: Option<Digest>,
 }
 
 /// What an attempt runs.
@@ -50,6 +53,8 @@ pub(super) enum Work {
         key: String,
         host: Box<NodeHost>,
         schemas: Arc<OutputSchemas>,
+        /// Where the outcome is kept for other runs.
+        cached: Option<Box<Cached>>,
     },
     Process {
         spec: Box<ProcessSpec>,
@@ -85,6 +90,7 @@ pub(super) async fn run(
             key,
             host,
             schemas,
+            cached,
         } => {
             let stop = cancel.clone();
             let hidden = redactor.clone();
@@ -94,7 +100,13 @@ pub(super) async fn run(
                     approval: approval.as_ref(),
                     idempotency_key: &key,
                 };
-                let outcome = host.registry.call(&tool.name, &call, host.as_ref())?;
+                let found = cached.as_ref().and_then(|cached| cached.load());
+                let hit = found.as_ref().and(cached.as_ref()).map(|cached| cached.key);
+                let outcome = match found {
+                    Some(found) => found,
+                    None => host.registry.call(&tool.name, &call, host.as_ref())?,
+                };
+                let clean = cached.is_some() && is_clean(&outcome, &hidden);
                 let outcome = without_secrets(outcome, &hidden)?;
                 if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
                     return Err(Failure::new(format!(
@@ -102,7 +114,14 @@ pub(super) async fn run(
                     ))
                     .help("this is a mistake in the tool, not in the flow"));
                 }
-                stage(outcome, &blobs, &workspace)
+                if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
+                    cached.keep(&outcome);
+                }
+                let success = stage(outcome, &blobs, &workspace)?;
+                Ok(Success {
+                    cached: hit,
+                    ..success
+                })
             });
             let joined = match timeout {
                 Some(limit) => match tokio::time::timeout(limit, task).await {
@@ -234,6 +253,7 @@ fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
         files: Arc::new([]),
         evidence: Arc::new([]),
         subject: None,
+        cached: None,
     })
 }
 

@@ -328,6 +328,7 @@ impl Driver {
             evidence: success.evidence,
             subject: success.subject,
             external: success.external,
+            cached: success.cached,
             output: success.raw,
         };
         let seq = self.emit(event, effectful, observer)?;
@@ -396,6 +397,7 @@ impl Driver {
             evidence: Arc::new([]),
             subject: None,
             external,
+            cached: None,
             output: raw,
         };
         let seq = self.emit(event, false, observer)?;

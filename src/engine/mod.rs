@@ -6,6 +6,7 @@
 
 mod accept;
 mod attempt;
+mod cache;
 mod carry;
 mod compiled;
 mod driver;

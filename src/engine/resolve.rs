@@ -175,6 +175,7 @@ impl Driver {
                     Vec::new()
                 };
                 let host = self.host(staged, log, redactor);
+                let cached = self.cached(id, &inputs)?;
                 Ok(Work::Tool {
                     tool: tool.clone(),
                     inputs,
@@ -182,6 +183,7 @@ impl Driver {
                     key,
                     host: Box::new(host),
                     schemas: self.compiled.output_schemas(),
+                    cached: cached.map(Box::new),
                 })
             }
             Step::Process(process) => {

@@ -3,25 +3,31 @@
 //! Everything in the folder is a function of the ledger and the journals. A writing first puts its
 //! entry into the ledger, then carries it out, then says so in the index: what the ledger holds
 //! beyond the index is carried out by whoever comes next.
+//!
+//! A writing reads and writes as much as it adds, however much is there: of files that grow it
+//! reads the last record, and of what was written of the same run before, what is beside that run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use super::bundle::{self, Bundle, HISTORY, Parts};
-use super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, Index, Indexed, LEDGER, LOGS};
-use super::ledger::{Appended, Closed, Entry, write};
+use super::bundle::{self, Bundle, ENVELOPE, HISTORY, OSCAL_ENVELOPE, Parts, SUMS};
+use super::index::{
+    BUNDLES, Grown, INDEX, INDEX_ENVELOPE, Index, LEDGER, LOGS, Listed, open_object,
+};
+use super::ledger::{self, Appended, Closed, Entry, write};
+use super::lines::Lines;
 use super::material::Material;
 use super::record::{self, Chain};
 use super::story::Story;
 use super::{Error, PublicKey, Signer, envelope};
 use crate::id::RunId;
-use crate::store::sync_dir;
-use crate::value::Digest;
+use crate::store::{Layout, RunDir, sync_dir};
+use crate::value::{Digest, Object};
 
 /// What a writing is to add.
 pub(super) struct Draft {
@@ -52,10 +58,7 @@ pub(super) struct Prepared {
 }
 
 struct Log {
-    hasher: Sha256,
-    bytes: u64,
-    records: u64,
-    head: String,
+    known: Grown,
     /// What stands behind the part that the index knows.
     rest: Vec<u8>,
 }
@@ -63,13 +66,25 @@ struct Log {
 /// The evidence folder.
 pub(super) struct Folder {
     root: PathBuf,
+    /// Where the runs are; `None` of a folder that is made from nothing, which knows all of itself.
+    layout: Option<Layout>,
     index: Index,
-    /// Carried out.
+    /// Carried out since it was opened.
     pub(super) entries: Vec<Entry>,
     /// In the ledger, and not carried out.
     pub(super) pending: Vec<Entry>,
-    ledger: Log,
+    /// When the last entry was.
+    last: Option<Timestamp>,
     logs: BTreeMap<String, Log>,
+    /// The bundles that were put in their places since it was opened.
+    tops: BTreeMap<String, Top>,
+}
+
+/// A bundle in its place: whose it is, and its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Top {
+    run: RunId,
+    manifest: Digest,
 }
 
 impl Folder {
@@ -77,19 +92,24 @@ impl Folder {
     pub(super) fn empty(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            layout: None,
             index: Index::default(),
             entries: Vec::new(),
             pending: Vec::new(),
-            ledger: Log::new(),
+            last: None,
             logs: BTreeMap::new(),
+            tops: BTreeMap::new(),
         }
     }
 
-    /// Reads index and ledger.
-    pub(super) fn open(root: &Path) -> Result<Self, Error> {
-        let mut folder = Self::empty(root);
-        let Some(bytes) = read(&root.join(LEDGER))? else {
-            let nothing = fs::read_dir(root).is_ok_and(|entries| {
+    /// Reads the index, and the end of the ledger.
+    pub(super) fn open(layout: &Layout) -> Result<Self, Error> {
+        let root = layout.evidence();
+        let mut folder = Self::empty(&root);
+        folder.layout = Some(layout.clone());
+        let path = root.join(LEDGER);
+        let Some(mut lines) = Lines::open(&path)? else {
+            let nothing = fs::read_dir(&root).is_ok_and(|entries| {
                 entries
                     .flatten()
                     .all(|entry| entry.file_name() == super::index::LOCK)
@@ -103,45 +123,40 @@ impl Folder {
             folder.index =
                 Index::decode(&bytes).map_err(|message| folder.changed(INDEX, &message))?;
         }
-        let chain = Chain::read(&bytes);
-        let known = folder.index.files.get(LEDGER);
-        let base = known.map_or(0, |known| {
-            usize::try_from(known.bytes).unwrap_or(usize::MAX)
-        });
-        // A last line that does not end was never written to its end, unless the index knows it.
+        let known = folder.index.ledger.clone();
+        if let Some(record) = folder.tail(LEDGER, &mut lines, &known)? {
+            let entry = Entry::of(&record);
+            match entry.map(|entry| (entry.n == known.records).then_some(entry.ts)) {
+                Ok(Some(ts)) => folder.last = Some(ts),
+                _ => return Err(folder.differs(LEDGER)),
+            }
+        }
+        let rest = lines.after(known.bytes)?;
+        let chain = Chain::after(&rest, &known.head);
+        let number =
+            |line: usize| usize::try_from(known.records).map_or(line, |known| known + line);
+        // A last line that does not end was never written to its end.
         if let Some((line, message)) = chain.broken
-            && (chain.good < base || bytes[chain.good..].contains(&b'\n'))
+            && rest[chain.good..].contains(&b'\n')
         {
-            return Err(folder.damaged(LEDGER, line, message));
+            return Err(folder.damaged(LEDGER, number(line), message));
         }
-        if base > chain.good || known.is_some_and(|known| !known.fits(&bytes[..base])) {
-            return Err(folder.changed(LEDGER, "it is not the one that the index names"));
-        }
-        let done = known.and_then(|known| known.records).unwrap_or(0);
-        folder.ledger.add(
-            &bytes[..base],
-            done,
-            known.and_then(|known| known.head.clone()),
-        );
-        if chain.good < bytes.len() {
-            let file = fs::OpenOptions::new().write(true).open(root.join(LEDGER));
+        if chain.good < rest.len() {
+            let file = fs::OpenOptions::new().write(true).open(&path);
             file.and_then(|file| {
-                file.set_len(chain.good as u64)?;
+                file.set_len(known.bytes + chain.good as u64)?;
                 file.sync_all()
             })
-            .map_err(crate::store::Error::io(
-                "cut the torn end of",
-                &root.join(LEDGER),
-            ))?;
+            .map_err(crate::store::Error::io("cut the torn end of", &path))?;
         }
-        for (number, record) in chain.records.iter().enumerate() {
-            let entry =
-                Entry::of(record).map_err(|message| folder.damaged(LEDGER, number + 1, message))?;
-            if (number as u64) < done {
-                folder.entries.push(entry);
-            } else {
-                folder.pending.push(entry);
-            }
+        // Whoever writes leaves one entry at most that the index does not know.
+        if known.records == 0 && chain.records.len() > 1 {
+            return Err(folder.changed(INDEX, "it is missing, and the ledger is there"));
+        }
+        for (at, record) in chain.records.iter().enumerate() {
+            let entry = Entry::of(record)
+                .map_err(|message| folder.damaged(LEDGER, number(at + 1), message))?;
+            folder.pending.push(entry);
         }
         Ok(folder)
     }
@@ -165,40 +180,92 @@ impl Folder {
         }
     }
 
-    /// The journal records of a run that are in logs already.
-    pub(super) fn done(&self, run: &RunId) -> BTreeSet<u64> {
-        let entries = self.entries.iter().chain(&self.pending);
-        entries
-            .filter(|entry| entry.run == *run)
-            .flat_map(|entry| entry.logs.values().flat_map(|log| log.seq.iter().copied()))
-            .collect()
+    /// A file of records is not what the index says: where, which needs all of it.
+    fn differs(&self, path: &str) -> Error {
+        match read(&self.root.join(path)) {
+            Ok(bytes) => match Chain::read(&bytes.unwrap_or_default()).broken {
+                Some((line, message)) => self.damaged(path, line, message),
+                None => self.changed(path, "it is not the one that the index names"),
+            },
+            Err(error) => error,
+        }
+    }
+
+    /// The last record that the index knows, if it is there and what the index says. What stands
+    /// before it is not read: its hash covers that, so that a change there stays one, and
+    /// verifying finds it.
+    fn tail(&self, path: &str, lines: &mut Lines, known: &Grown) -> Result<Option<Object>, Error> {
+        if known.records == 0 {
+            return Ok(None);
+        }
+        let line = lines.before(known.bytes)?.unwrap_or_default();
+        match record::open(&line) {
+            Ok(record) if record::text(&record, "hash") == known.head => Ok(Some(record)),
+            _ => Err(self.differs(path)),
+        }
+    }
+
+    /// What was written of a run before, in order. That is beside the run, where each part is
+    /// looked up in the ledger; if it cannot be relied on, or is not to be, all of the ledger is
+    /// read. `resumed` says that a driver was here before.
+    pub(super) fn entries_of(
+        &self,
+        run: &RunDir,
+        resumed: bool,
+        thorough: bool,
+    ) -> Result<Vec<Entry>, Error> {
+        let Some(mut lines) = Lines::open(&self.root.join(LEDGER))? else {
+            return Ok(Vec::new());
+        };
+        let end = self.index.ledger.bytes;
+        if !thorough && let Some(receipts) = ledger::whole(run) {
+            let mut found = Vec::with_capacity(receipts.len());
+            for receipt in receipts {
+                if !named(&mut lines, end, &receipt.entry)? {
+                    return self.entries_of(run, resumed, true);
+                }
+                found.push(receipt.entry);
+            }
+            if !found.is_empty() || !resumed {
+                return Ok(found);
+            }
+        }
+        let of = format!("\"run\":{}", serde_json::json!(run.id));
+        let entries = self.search(&mut lines, &of)?;
+        Ok(entries
+            .into_iter()
+            .filter(|entry| entry.run == run.id)
+            .collect())
+    }
+
+    /// The entries whose lines hold a text.
+    fn search(&self, lines: &mut Lines, text: &str) -> Result<Vec<Entry>, Error> {
+        let finder = |line: &[u8]| {
+            let mut windows = line.windows(text.len());
+            windows.any(|window| window == text.as_bytes())
+        };
+        let mut entries = Vec::new();
+        for line in lines.search(self.index.ledger.bytes, finder)? {
+            let entry = record::open(&line).and_then(|record| Entry::of(&record));
+            entries.push(entry.map_err(|_| self.differs(LEDGER))?);
+        }
+        Ok(entries)
     }
 
     /// A log as the index knows it.
     fn log(&mut self, name: &str) -> Result<&mut Log, Error> {
         if !self.logs.contains_key(name) {
             let path = log_path(name);
-            let bytes = read(&self.root.join(&path))?.unwrap_or_default();
-            let mut log = Log::new();
-            if let Some(known) = self.index.files.get(&path) {
-                let base = usize::try_from(known.bytes).unwrap_or(usize::MAX);
-                if !bytes.get(..base).is_some_and(|base| known.fits(base)) {
-                    let chain = Chain::read(&bytes);
-                    return Err(match chain.broken {
-                        Some((line, message)) => self.damaged(&path, line, message),
-                        None => self.changed(&path, "it is not the one that the index names"),
-                    });
+            let known = self.index.logs.get(name).cloned().unwrap_or_default();
+            let rest = match Lines::open(&self.root.join(&path))? {
+                None if known.records > 0 => return Err(self.differs(&path)),
+                None => Vec::new(),
+                Some(mut lines) => {
+                    self.tail(&path, &mut lines, &known)?;
+                    lines.after(known.bytes)?
                 }
-                log.add(
-                    &bytes[..base],
-                    known.records.unwrap_or(0),
-                    known.head.clone(),
-                );
-                log.rest = bytes[base..].to_vec();
-            } else {
-                log.rest = bytes;
-            }
-            self.logs.insert(name.to_owned(), log);
+            };
+            self.logs.insert(name.to_owned(), Log { known, rest });
         }
         Ok(self.logs.get_mut(name).expect("it was put there"))
     }
@@ -228,7 +295,7 @@ impl Folder {
         for (seq, name) in order {
             let (projected, with) = material.projected(seq).ok_or_else(|| gone(seq))?;
             if !appended.contains_key(name) {
-                let head = self.log(name)?.head.clone();
+                let head = self.log(name)?.known.head.clone();
                 appended.insert(
                     name.clone(),
                     Appended {
@@ -245,6 +312,14 @@ impl Folder {
                 .or_insert_with(Vec::new)
                 .extend(line);
             documents.extend(with);
+        }
+        // Found before anything is announced, so that nothing is left half done.
+        for (name, fresh) in &logs {
+            let rest = &self.log(name)?.rest;
+            if !rest.starts_with(fresh) && !fresh.starts_with(rest) {
+                let message = "it ends with lines that nobody announced";
+                return Err(self.changed(&log_path(name), message));
+            }
         }
         let ts = material.upto(draft.upto).last().map(|record| record.ts);
         let ts = ts.ok_or_else(|| gone(draft.upto))?;
@@ -269,8 +344,8 @@ impl Folder {
         }
         let entry = Entry {
             v: 1,
-            n: self.entries.len() as u64 + 1,
-            ts: self.entries.last().map_or(ts, |before| before.ts.max(ts)),
+            n: self.index.ledger.records + 1,
+            ts: self.last.map_or(ts, |before| before.max(ts)),
             run: run.clone(),
             upto: draft.upto,
             logs: appended,
@@ -322,7 +397,7 @@ impl Folder {
 
     /// Puts an entry into the ledger: from here on it will be carried out.
     pub(super) fn announce(&mut self, entry: &Entry) -> Result<(), Error> {
-        let (line, _) = record::chain(entry.object(), &self.ledger.head);
+        let (line, _) = record::chain(entry.object(), &self.index.ledger.head);
         append(&self.root.join(LEDGER), &line)?;
         Ok(())
     }
@@ -339,7 +414,7 @@ impl Folder {
             let target = self.root.join(&path);
             let added = entry.logs.get(&name);
             let records = added.map_or(0, |added| added.seq.len() as u64);
-            let head = added.map(|added| added.head.clone());
+            let head = added.map_or_else(String::new, |added| added.head.clone());
             let log = self.log(&name)?;
             if log.rest.starts_with(&fresh) {
                 log.rest.drain(..fresh.len());
@@ -349,9 +424,9 @@ impl Folder {
             } else {
                 return Err(self.changed(&path, "it ends with lines that nobody announced"));
             }
-            log.add(&fresh, records, head);
-            let indexed = log.indexed();
-            self.index.files.insert(path, indexed);
+            log.known.add(&fresh, records, &head);
+            let known = log.known.clone();
+            self.index.logs.insert(name, known);
         }
         for (path, digest) in &entry.documents {
             match material.document(*digest) {
@@ -365,29 +440,21 @@ impl Folder {
             (Some(closed), Some(bundle)) => self.place(closed, &entry.run, &bundle)?,
             // A bundle that a later one of its run replaced is not made, but it did take its place: the
             // one before it is history from then on.
-            (Some(closed), None) => {
-                for path in self.step_aside(closed, &entry.run)? {
-                    self.remove(&path)?;
-                }
-            }
+            (Some(closed), None) => self.step_aside(closed, &entry.run)?,
             (None, _) => {}
         }
-        let (line, head) = record::chain(entry.object(), &self.ledger.head);
-        self.ledger.add(&line, 1, Some(head));
-        self.index
-            .files
-            .insert(LEDGER.to_owned(), self.ledger.indexed());
+        let (line, head) = record::chain(entry.object(), &self.index.ledger.head);
+        self.index.ledger.add(&line, 1, &head);
+        self.last = Some(entry.ts);
         self.entries.push(entry);
         Ok(())
     }
 
-    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
-        write(&self.root.join(path), bytes)?;
-        self.index.files.insert(path.to_owned(), Indexed::of(bytes));
-        Ok(())
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        write(&self.root.join(path), bytes)
     }
 
-    fn remove(&mut self, path: &str) -> Result<(), Error> {
+    fn remove(&self, path: &str) -> Result<(), Error> {
         let target = self.root.join(path);
         match fs::remove_file(&target) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -395,7 +462,6 @@ impl Folder {
             }
             _ => {}
         }
-        self.index.files.remove(path);
         // Folders that have become empty; others stay.
         let mut folder = target.parent();
         while let Some(dir) = folder.filter(|dir| *dir != self.root) {
@@ -407,67 +473,143 @@ impl Folder {
         Ok(())
     }
 
-    /// Copies the bundle of an earlier run to `history/<run>/`, complete before anything of it is
-    /// written over; gives its files where they still are.
-    fn step_aside(&mut self, closed: &Closed, run: &RunId) -> Result<Vec<String>, Error> {
-        let top = format!("{BUNDLES}{}/", closed.name);
-        let history = format!("{top}{HISTORY}");
-        let before = self
-            .entries
-            .iter()
-            .rev()
-            .find(|entry| {
-                let other = entry.bundle.as_ref();
-                other.is_some_and(|other| other.name == closed.name)
+    /// The bundle that is in the place of a name, as the ledger tells.
+    fn top(&self, name: &str) -> Result<Option<Top>, Error> {
+        let Some(layout) = self
+            .layout
+            .as_ref()
+            .filter(|_| !self.tops.contains_key(name))
+        else {
+            return Ok(self.tops.get(name).cloned());
+        };
+        let dir = self.root.join(BUNDLES).join(name);
+        if !dir.is_dir() {
+            return Ok(None);
+        }
+        let Some(mut lines) = Lines::open(&self.root.join(LEDGER))? else {
+            return Ok(None);
+        };
+        let closes = |entry: &Entry| {
+            let closed = entry.bundle.as_ref().filter(|closed| closed.name == name)?;
+            Some(Top {
+                run: entry.run.clone(),
+                manifest: closed.manifest,
             })
-            .map(|entry| entry.run.clone());
-        let there: Vec<(String, Indexed)> = self
-            .index
-            .below(&top)
-            .filter(|(path, _)| !path.starts_with(&history))
-            .map(|(path, indexed)| (path[top.len()..].to_owned(), indexed.clone()))
-            .collect();
-        if let Some(before) = before.filter(|before| before != run) {
-            for (path, known) in &there {
-                let moved = format!("{history}{before}/{path}");
-                let mut found = [format!("{top}{path}"), moved.clone()]
-                    .into_iter()
-                    .filter_map(|from| fs::read(self.root.join(from)).ok());
-                let Some(bytes) = found.find(|bytes| known.fits(bytes)) else {
-                    let path = format!("{top}{path}");
-                    return Err(self.changed(&path, "it is not the one that the index names"));
-                };
-                self.put(&moved, &bytes)?;
+        };
+        // Whose it is says the manifest; the receipts of that run say where to look in the ledger.
+        if let Some(bytes) = read(&dir.join(bundle::MANIFEST))? {
+            let manifest = Digest::of(&bytes);
+            let run = open_object(&bytes).ok();
+            let run = run.and_then(|manifest| RunId::parse(record::text(&manifest, "run")).ok());
+            let receipts = run.map_or_else(Vec::new, |run| ledger::receipts(&layout.run(&run)));
+            for receipt in receipts {
+                if let Some(top) = closes(&receipt.entry)
+                    && top.manifest == manifest
+                    && named(&mut lines, self.index.ledger.bytes, &receipt.entry)?
+                {
+                    return Ok(Some(top));
+                }
             }
         }
-        let there = there.into_iter().map(|(path, _)| format!("{top}{path}"));
-        Ok(there.collect())
+        let of = format!("\"name\":{}", serde_json::json!(name));
+        let entries = self.search(&mut lines, &of)?;
+        Ok(entries.iter().rev().find_map(closes))
     }
 
-    /// Puts a bundle in its place; the one of an earlier run steps aside.
+    /// Puts a bundle in its place. The one of an earlier run moves to `history/<run>/`, complete
+    /// before anything of it is written over; its own manifest says which files it has.
     fn place(&mut self, closed: &Closed, run: &RunId, bundle: &Bundle) -> Result<(), Error> {
-        let there = self.step_aside(closed, run)?;
         let top = format!("{BUNDLES}{}/", closed.name);
-        for (path, bytes) in &bundle.files {
-            if path != bundle::MANIFEST {
-                self.put(&format!("{top}{path}"), bytes)?;
+        let there = fs::read(self.root.join(&top).join(bundle::MANIFEST)).unwrap_or_default();
+        let here = Top {
+            run: run.clone(),
+            manifest: closed.manifest,
+        };
+        // The manifest comes last: where it is, everything before it is done.
+        if Digest::of(&there) != here.manifest {
+            if let Some(before) = self.top(&closed.name)?.filter(|before| *before != here) {
+                if Digest::of(&there) != before.manifest {
+                    let path = format!("{top}{}", bundle::MANIFEST);
+                    return Err(self.changed(&path, "it is not the one that the ledger names"));
+                }
+                if before.run != *run {
+                    self.keep(&top, &before, &there)?;
+                }
+                for name in names(&there) {
+                    if !bundle.files.contains_key(&name) {
+                        self.remove(&format!("{top}{name}"))?;
+                    }
+                }
+            }
+            for (path, bytes) in &bundle.files {
+                if path != bundle::MANIFEST {
+                    self.put(&format!("{top}{path}"), bytes)?;
+                }
+            }
+            if let Some(manifest) = bundle.files.get(bundle::MANIFEST) {
+                self.put(&format!("{top}{}", bundle::MANIFEST), manifest)?;
             }
         }
-        // The manifest comes last: with it, the bundle is whole.
-        if let Some(manifest) = bundle.files.get(bundle::MANIFEST) {
-            self.put(&format!("{top}{}", bundle::MANIFEST), manifest)?;
-        }
+        // An earlier bundle of the same run: its journal is the beginning of this one's.
         let own = format!("{top}{HISTORY}{run}/");
-        let stale: Vec<String> = there
-            .into_iter()
-            .filter(|path| !bundle.files.contains_key(&path[top.len()..]))
-            // An earlier bundle of the same run: its journal is the beginning of this one's.
-            .chain(self.index.below(&own).map(|(path, _)| path.clone()))
-            .collect();
-        for path in stale {
-            self.remove(&path)?;
+        if let Some(manifest) = read(&self.root.join(&own).join(bundle::MANIFEST))? {
+            for name in names(&manifest) {
+                self.remove(&format!("{own}{name}"))?;
+            }
+        }
+        self.tops.insert(closed.name.clone(), here);
+        Ok(())
+    }
+
+    /// Makes room for the bundle of a run that is not made.
+    fn step_aside(&mut self, closed: &Closed, run: &RunId) -> Result<(), Error> {
+        let top = format!("{BUNDLES}{}/", closed.name);
+        if let Some(before) = self.top(&closed.name)?.filter(|before| before.run != *run) {
+            let there = read(&self.root.join(&top).join(bundle::MANIFEST))?.unwrap_or_default();
+            self.keep(&top, &before, &there)?;
+            for name in names(&there) {
+                self.remove(&format!("{top}{name}"))?;
+            }
+            self.tops.remove(&closed.name);
         }
         Ok(())
+    }
+
+    /// Copies the bundle of an earlier run to where it stays, its manifest last.
+    fn keep(&self, top: &str, before: &Top, manifest: &[u8]) -> Result<(), Error> {
+        let to = format!("{top}{HISTORY}{}/", before.run);
+        let kept = read(&self.root.join(&to).join(bundle::MANIFEST))?;
+        if kept.is_some_and(|kept| Digest::of(&kept) == before.manifest) {
+            return Ok(());
+        }
+        let listed = listed(manifest);
+        let mut files = BTreeMap::new();
+        for name in names(manifest) {
+            let path = format!("{top}{name}");
+            let Some(bytes) = read(&self.root.join(&path))? else {
+                // Whether each document had an envelope is for the sums to say.
+                if listed.contains_key(&name) || name == SUMS {
+                    return Err(self.changed(&path, "it is missing"));
+                }
+                continue;
+            };
+            if listed.get(&name).is_some_and(|listed| !listed.fits(&bytes)) {
+                let message = "it is not the one that the manifest of its bundle names";
+                return Err(self.changed(&path, message));
+            }
+            files.insert(name, bytes);
+        }
+        let sums = files.remove(SUMS).unwrap_or_default();
+        if bundle::sums_of(&files) != sums {
+            let message = "it does not say what the files of its bundle are";
+            return Err(self.changed(&format!("{top}{SUMS}"), message));
+        }
+        files.insert(SUMS.to_owned(), sums);
+        files.remove(bundle::MANIFEST);
+        for (name, bytes) in &files {
+            self.put(&format!("{to}{name}"), bytes)?;
+        }
+        self.put(&format!("{to}{}", bundle::MANIFEST), manifest)
     }
 
     /// Writes the ledger in one go, for a folder that was made from nothing.
@@ -506,7 +648,8 @@ impl Folder {
     }
 
     fn statement(&self, index: &[u8], key: &PublicKey) -> Vec<u8> {
-        index_statement(index, self.entries.len() as u64, &self.ledger.head, key)
+        let ledger = &self.index.ledger;
+        index_statement(index, ledger.records, &ledger.head, key)
     }
 }
 
@@ -519,35 +662,29 @@ pub(super) fn index_statement(index: &[u8], entries: u64, head: &str, key: &Publ
     )
 }
 
-impl Log {
-    fn new() -> Self {
-        Self {
-            hasher: Sha256::new(),
-            bytes: 0,
-            records: 0,
-            head: record::FIRST.to_owned(),
-            rest: Vec::new(),
-        }
-    }
+/// Whether the ledger holds an entry.
+fn named(lines: &mut Lines, end: u64, entry: &Entry) -> Result<bool, Error> {
+    let line = lines.numbered(entry.n, end)?.unwrap_or_default();
+    let found = record::open(&line).and_then(|record| Entry::of(&record));
+    Ok(found.is_ok_and(|found| found == *entry))
+}
 
-    fn add(&mut self, bytes: &[u8], records: u64, head: Option<String>) {
-        self.hasher.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.records += records;
-        if let Some(head) = head {
-            self.head = head;
-        }
-    }
+/// The files that a manifest lists.
+fn listed(manifest: &[u8]) -> BTreeMap<String, Listed> {
+    let manifest = open_object(manifest).unwrap_or_default();
+    let files = manifest.get("files").cloned().unwrap_or_default();
+    serde_json::from_value(files).unwrap_or_default()
+}
 
-    fn indexed(&self) -> Indexed {
-        let digest: [u8; 32] = self.hasher.clone().finalize().into();
-        Indexed {
-            sha256: Digest::from_bytes(digest).hex(),
-            bytes: self.bytes,
-            records: Some(self.records),
-            head: Some(self.head.clone()),
-        }
-    }
+/// Every file that may belong to the bundle of a manifest; the manifest comes last.
+fn names(manifest: &[u8]) -> Vec<String> {
+    let listed = listed(manifest);
+    let documents = listed.keys().filter(|name| super::is_document(name));
+    let envelopes: Vec<String> = documents
+        .map(|name| format!("{name}{OSCAL_ENVELOPE}"))
+        .collect();
+    let own = [ENVELOPE, SUMS, bundle::MANIFEST].map(str::to_owned);
+    listed.into_keys().chain(envelopes).chain(own).collect()
 }
 
 /// The path of a node's log.

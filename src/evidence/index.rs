@@ -1,13 +1,15 @@
-//! The index: every file of the evidence folder with its digest, written last.
+//! The index: how far the ledger and each node log go, written last.
 //!
-//! A writing changes only the entries of the files that it wrote itself, so that damage to another
-//! file is never taken over as if it belonged there.
+//! It holds their lengths, and the hashes of their last records, which cover everything before.
+//! Whatever else is in the evidence folder is named by the ledger, with its digest: documents by
+//! their own, the files of a bundle by that of its manifest. So its size does not grow with runs.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::record::FIRST;
 use crate::value::{Digest, Object};
 
 /// The index itself.
@@ -23,44 +25,61 @@ pub(super) const LOGS: &str = "runs/";
 /// The bundles.
 pub(super) const BUNDLES: &str = "bundles/";
 
-/// One file.
+/// A file, as a manifest lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Indexed {
+pub(super) struct Listed {
     /// 64 hex digits.
     pub(super) sha256: String,
     /// Its length.
     pub(super) bytes: u64,
-    /// Lines, of a file of records that grows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) records: Option<u64>,
-    /// The hash of its last record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) head: Option<String>,
 }
 
-impl Indexed {
-    /// A file that is written once.
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        Self {
-            sha256: Digest::of(bytes).hex(),
-            bytes: bytes.len() as u64,
-            records: None,
-            head: None,
-        }
-    }
-
+impl Listed {
     /// Whether a file is this one.
     pub(super) fn fits(&self, bytes: &[u8]) -> bool {
         self.bytes == bytes.len() as u64 && self.sha256 == Digest::of(bytes).hex()
     }
 }
 
-/// Every file but the index, its envelope and the lock, by path.
+/// How far a file of records goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grown {
+    /// Its length.
+    pub(super) bytes: u64,
+    /// Lines.
+    pub(super) records: u64,
+    /// The hash of its last record.
+    pub(super) head: String,
+}
+
+impl Default for Grown {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            records: 0,
+            head: FIRST.to_owned(),
+        }
+    }
+}
+
+impl Grown {
+    /// Goes on by whole records.
+    pub(super) fn add(&mut self, bytes: &[u8], records: u64, head: &str) {
+        self.bytes += bytes.len() as u64;
+        self.records += records;
+        head.clone_into(&mut self.head);
+    }
+}
+
+/// How far everything goes that grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Index {
-    /// The files.
-    pub(super) files: BTreeMap<String, Indexed>,
+    /// The ledger.
+    pub(super) ledger: Grown,
+    /// The node logs, by name.
+    pub(super) logs: BTreeMap<String, Grown>,
 }
 
 impl Index {
@@ -68,35 +87,29 @@ impl Index {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut object = Object::new();
         object.insert("v".to_owned(), json!(1));
-        object.insert("files".to_owned(), json!(self.files));
+        object.insert("ledger".to_owned(), json!(self.ledger));
+        object.insert("logs".to_owned(), json!(self.logs));
         seal_object(object)
     }
 
     /// Reads an index; only one text stands for it.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let object = open_object(bytes)?;
+        let mut object = open_object(bytes)?;
         if object.get("v") != Some(&json!(1)) {
             return Err("it has another format version".to_owned());
         }
-        let files = object.get("files").cloned().unwrap_or_default();
-        let files = serde_json::from_value(files).map_err(|error| error.to_string())?;
-        let index = Self { files };
-        // Members that nobody knows, and files in another order.
+        let mut member = |name: &str| object.shift_remove(name).unwrap_or_default();
+        let read = |error: serde_json::Error| error.to_string();
+        let index = Self {
+            ledger: serde_json::from_value(member("ledger")).map_err(read)?,
+            logs: serde_json::from_value(member("logs")).map_err(read)?,
+        };
+        // Members that nobody knows, and logs in another order.
         if index.encode() == bytes {
             Ok(index)
         } else {
             Err("it is not as flowctl writes it".to_owned())
         }
-    }
-
-    /// The files below a folder, `/` at its end.
-    pub(super) fn below<'a>(
-        &'a self,
-        folder: &'a str,
-    ) -> impl Iterator<Item = (&'a String, &'a Indexed)> {
-        self.files
-            .range(folder.to_owned()..)
-            .take_while(move |(path, _)| path.starts_with(folder))
     }
 }
 

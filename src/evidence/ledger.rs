@@ -109,6 +109,17 @@ pub(super) fn receipts(run: &RunDir) -> Vec<Receipt> {
         .collect()
 }
 
+/// The receipts of a run, if each of them can be read; none when nothing was ever written.
+pub(super) fn whole(run: &RunDir) -> Option<Vec<Receipt>> {
+    let text = match fs::read_to_string(run.evidence()) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
+        Err(_) => return None,
+    };
+    let receipts = receipts(run);
+    (receipts.len() == text.lines().count()).then_some(receipts)
+}
+
 /// Keeps the receipts of a run.
 pub(super) fn keep(run: &RunDir, receipts: &[Receipt]) -> Result<(), Error> {
     let mut bytes = Vec::new();

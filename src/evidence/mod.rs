@@ -11,6 +11,7 @@ mod envelope;
 mod folder;
 mod index;
 mod ledger;
+mod lines;
 mod material;
 mod node_log;
 mod rebuild;

@@ -71,12 +71,16 @@ fn entry(payload: &Payload) -> Option<(NodePath, Object)> {
             let output: Value = serde_json::from_str(data.output.get()).unwrap_or(Value::Null);
             let mut body = json!({
                 "status": "succeeded", "attempt": data.attempt, "fingerprint": data.fingerprint,
-                "output_digest": data.digest, "files": &*data.files, "output": output,
+                "output_digest": data.digest, "files": &*data.files,
             });
             // The output itself is a document beside the logs.
             if let Some(external) = &data.external {
                 body["external"] = json!(external);
             }
+            if let Some(key) = &data.cached {
+                body["cached"] = json!(key);
+            }
+            body["output"] = output;
             (data.node.clone(), object(body))
         }
         Payload::NodeFailed(data) => (

@@ -3,8 +3,11 @@
 //! A record is one line of JSON whose last members are `prev_hash` and `hash`: SHA-256 over the
 //! RFC 8785 form of the record without `hash`, chained per file from 64 zeros.
 
+use std::io::BufRead;
+
 use serde_json::{Value, json};
 
+use super::index::Grown;
 use crate::store::GENESIS;
 use crate::value::{Digest, Object};
 
@@ -62,8 +65,13 @@ pub(super) struct Chain {
 impl Chain {
     /// Reads and checks a whole file.
     pub(super) fn read(bytes: &[u8]) -> Self {
+        Self::after(bytes, FIRST)
+    }
+
+    /// Reads and checks what follows a record with this hash; lines are counted from there.
+    pub(super) fn after(bytes: &[u8], head: &str) -> Self {
         let mut chain = Self::default();
-        let mut previous = FIRST.to_owned();
+        let mut previous = head.to_owned();
         while chain.good < bytes.len() {
             let number = chain.records.len() + 1;
             let rest = &bytes[chain.good..];
@@ -88,6 +96,67 @@ impl Chain {
             chain.good += length + 1;
         }
         chain
+    }
+}
+
+/// A file of records, read one by one.
+pub(super) struct Records<R> {
+    reader: R,
+    line: Vec<u8>,
+    /// How far it is read.
+    pub(super) read: Grown,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Reads from the beginning.
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            line: Vec::new(),
+            read: Grown::default(),
+        }
+    }
+
+    /// Reads the next line; `None` at the end.
+    fn line(&mut self) -> Option<Result<(), String>> {
+        self.line.clear();
+        match self.reader.read_until(b'\n', &mut self.line) {
+            Ok(0) => return None,
+            Ok(length) => {
+                self.read.records += 1;
+                self.read.bytes += length as u64;
+            }
+            Err(error) => return Some(Err(format!("it cannot be read: {error}"))),
+        }
+        Some(match self.line.pop() {
+            Some(b'\n') => Ok(()),
+            _ => Err("it does not end".to_owned()),
+        })
+    }
+
+    /// The next record, checked with its place in the chain. After an error nothing more follows
+    /// from the file; the number of the line is in `read.records`.
+    pub(super) fn checked(&mut self) -> Option<Result<Object, String>> {
+        let record = self
+            .line()?
+            .and_then(|()| open(&self.line))
+            .and_then(|record| {
+                if text(&record, "prev_hash") == self.read.head {
+                    Ok(record)
+                } else {
+                    Err("it does not follow the line before".to_owned())
+                }
+            });
+        if let Ok(record) = &record {
+            text(record, "hash").clone_into(&mut self.read.head);
+        }
+        Some(record)
+    }
+
+    /// The next record of a file that was checked before.
+    pub(super) fn trusted(&mut self) -> Option<Object> {
+        self.line()?.ok()?;
+        serde_json::from_slice(&self.line).ok()
     }
 }
 
@@ -117,8 +186,16 @@ mod tests {
                 let mut bad = good.clone();
                 bad[at] ^= 1 << bit;
                 let line = good[..at].split(|byte| *byte == b'\n').count();
-                let found = Chain::read(&bad).broken.map(|(line, _)| line);
-                assert_eq!(found, Some(line), "byte {at}, bit {bit}");
+                let found = Chain::read(&bad).broken;
+                assert_eq!(
+                    found.as_ref().map(|(line, _)| *line),
+                    Some(line),
+                    "byte {at}, bit {bit}"
+                );
+                let mut records = Records::new(&*bad);
+                let streamed = std::iter::from_fn(|| records.checked()).find_map(Result::err);
+                assert_eq!(streamed, found.map(|(_, message)| message));
+                assert_eq!(records.read.records, line as u64);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Writing evidence: when a run pauses, and when it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -50,16 +50,27 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         signer,
     } = writing;
     let _lock = lock(layout)?;
-    let root = layout.evidence();
-    let mut folder = Folder::open(&root)?;
-    let mut changed = catch_up(&mut folder, layout, signer)?;
+    let mut folder = Folder::open(layout)?;
+    if catch_up(&mut folder, layout, signer)? {
+        // So that never more than one entry is ahead of the index.
+        folder.conclude(signer, None)?;
+    }
     let material = Material::of(run)?;
     let last = material.last();
-    if let Some(entry) = folder
-        .entries
+    let resumed = material
+        .records
         .iter()
-        .find(|entry| entry.run == run.id && entry.upto > last)
-    {
+        .any(|record| record.event == "run_resumed");
+    let mut own = folder.entries_of(run, resumed, false)?;
+    let mut logs = fresh(&material, wanted, &own);
+    // What was there when evidence was written before is in it, unless the receipts are short.
+    let before = material.writings().into_iter().map(|(upto, _)| upto);
+    let before = before.filter(|upto| *upto < last).max().unwrap_or(0);
+    if logs.values().flatten().any(|seq| *seq <= before) {
+        own = folder.entries_of(run, resumed, true)?;
+        logs = fresh(&material, wanted, &own);
+    }
+    if let Some(entry) = own.iter().find(|entry| entry.upto > last) {
         return Err(Error::Changed {
             path: run.journal().display().to_string(),
             message: format!(
@@ -67,13 +78,6 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
                 entry.upto
             ),
         });
-    }
-    let done = folder.done(&run.id);
-    let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for (seq, projected) in material.all(last) {
-        if wanted(&projected.node) && !done.contains(&seq) {
-            logs.entry(log_name(&projected.node)).or_default().push(seq);
-        }
     }
     let key = signer.map(Signer::public);
     let closed = close.is_some();
@@ -88,7 +92,7 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
             superseded: None,
         }),
     };
-    let again = closed && is_closed(&folder, run, &draft, key.as_ref());
+    let again = closed && is_closed(own.last(), &draft, key.as_ref());
     if !again && (closed || !draft.logs.is_empty()) {
         let Some(prepared) = folder.prepare(&material, &draft, signer)? else {
             return Err(Error::Unsigned {
@@ -97,7 +101,7 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         };
         // Receipts of entries that never came into the ledger, or of one that is gone, do not count.
         let mut receipts = ledger::receipts(run);
-        receipts.retain(|receipt| folder.entries.contains(&receipt.entry));
+        receipts.retain(|receipt| own.contains(&receipt.entry));
         receipts.push(Receipt {
             entry: prepared.entry.clone(),
             graph: draft
@@ -111,32 +115,37 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         });
         ledger::keep(run, &receipts)?;
         folder.announce(&prepared.entry)?;
+        own.push(prepared.entry.clone());
         folder.perform(&material, prepared)?;
-        changed = true;
-    }
-    if changed {
         folder.conclude(signer, None)?;
     }
-    let bundle = folder
-        .entries
-        .iter()
-        .rev()
-        .find(|entry| entry.run == run.id)
-        .and_then(|entry| entry.bundle.as_ref());
+    let bundle = own.last().and_then(|entry| entry.bundle.as_ref());
     Ok(bundle.filter(|_| closed).map(|bundle| Sealed {
         path: format!("artifacts/evidence/bundles/{}", bundle.name),
         manifest: bundle.manifest,
     }))
 }
 
+/// What of a journal is evidence and in no log yet, by log.
+fn fresh(
+    material: &Material,
+    wanted: &dyn Fn(&NodePath) -> bool,
+    own: &[Entry],
+) -> BTreeMap<String, Vec<u64>> {
+    let written = own.iter().flat_map(|entry| entry.logs.values());
+    let done: BTreeSet<u64> = written.flat_map(|log| log.seq.iter().copied()).collect();
+    let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (seq, projected) in material.all(material.last()) {
+        if wanted(&projected.node) && !done.contains(&seq) {
+            logs.entry(log_name(&projected.node)).or_default().push(seq);
+        }
+    }
+    logs
+}
+
 /// Whether the last entry of a run has closed it as it would be closed now: a crash came between
 /// that and the journal's own record of it.
-fn is_closed(folder: &Folder, run: &RunDir, draft: &Draft, key: Option<&PublicKey>) -> bool {
-    let last = folder
-        .entries
-        .iter()
-        .rev()
-        .find(|entry| entry.run == run.id);
+fn is_closed(last: Option<&Entry>, draft: &Draft, key: Option<&PublicKey>) -> bool {
     let Some((entry, bundle)) = last.and_then(|entry| Some((entry, entry.bundle.as_ref()?))) else {
         return false;
     };
@@ -222,5 +231,105 @@ pub(super) fn sweep(dir: &Path) {
         } else if name.starts_with(".flowctl-") && name.ends_with(".tmp") {
             fs::remove_file(path).ok();
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::id::RunId;
+    use crate::store::GENESIS;
+
+    /// The journal of a run that ended well; `lines` of its nodes are evidence.
+    fn ended(layout: &Layout, id: &str, lines: usize) -> RunDir {
+        let run = layout.run(&RunId::from(id));
+        let digest = Digest::of(b"x");
+        let started = serde_json::json!({
+            "flow": "f", "path": "f.yaml", "snapshot": digest, "inputs": {}, "env": {},
+            "by": "ada", "version": "0",
+        });
+        let node = serde_json::json!({
+            "node": "Build", "attempt": 1, "digest": Digest::of_json(&1), "fingerprint": digest,
+            "effectful": false, "files": [], "evidence": [], "subject": null, "output": 1,
+        });
+        let mut data = vec![("run_started", started)];
+        data.extend((0..lines).map(|_| ("node_succeeded", node.clone())));
+        data.push(("run_succeeded", serde_json::json!({ "outputs": {} })));
+        let (mut text, mut head) = (String::new(), GENESIS.to_owned());
+        for (at, (event, data)) in data.into_iter().enumerate() {
+            let body = format!(
+                "{{\"v\":1,\"seq\":{},\"ts\":\"2026-01-01T00:00:00Z\",\"run\":\"{id}\",\"event\":\"{event}\",\"round\":1,\"data\":{data}",
+                at + 1
+            );
+            head = Digest::of(format!("{head}{body}").as_bytes()).hex();
+            text.push_str(&format!("{body},\"hash\":\"{head}\"}}\n"));
+        }
+        fs::create_dir_all(&run.path).expect("a folder");
+        fs::write(run.journal(), text).expect("a journal");
+        run
+    }
+
+    fn close(layout: &Layout, run: &RunDir, subject: &str) {
+        let sealed = write(Writing {
+            layout,
+            run,
+            wanted: &|_| true,
+            close: Some((subject.to_owned(), String::new())),
+            signer: None,
+        });
+        assert!(sealed.expect("it is written").is_some());
+    }
+
+    /// Bytes that this thread has read and written so far, as the kernel counts them.
+    fn moved() -> [u64; 2] {
+        let text = fs::read_to_string("/proc/thread-self/io").expect("the kernel counts");
+        ["rchar: ", "wchar: "].map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.expect("it is counted").parse().expect("a number")
+        })
+    }
+
+    #[test]
+    fn a_writing_costs_what_it_adds() {
+        const RUNS: usize = 96;
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(dir.path());
+        let mut costs = Vec::new();
+        for n in 0..RUNS {
+            let run = ended(&layout, &format!("run-{n:06}"), 3);
+            // Every other run is about the same, and moves the bundle before it to history.
+            let subject = if n % 2 == 0 {
+                "same".to_owned()
+            } else {
+                format!("s-{n:06}")
+            };
+            let before = moved();
+            close(&layout, &run, &subject);
+            let after = moved();
+            costs.push([after[0] - before[0], after[1] - before[1]]);
+        }
+        // What finding an entry by its number reads grows with the logarithm of the entries.
+        for (early, late) in [(20, RUNS - 2), (21, RUNS - 1)] {
+            for (what, early, late) in [
+                ("read", costs[early][0], costs[late][0]),
+                ("written", costs[early][1], costs[late][1]),
+            ] {
+                assert!(
+                    late < early + 16 * 1024,
+                    "{what}: {early} of the 20th run, {late} of the last"
+                );
+            }
+        }
+        let report = super::super::verify(&super::super::Tree::Disk(layout.evidence()), &[]);
+        let report = report.expect("it is evidence");
+        assert_eq!(report.findings, []);
+        assert_eq!((report.bundles.len(), report.records), (RUNS, RUNS * 3));
+        // A second closing finds that all is done, also when what is beside the run is gone.
+        let run = layout.run(&RunId::from("run-000007"));
+        let ledger = layout.evidence().join("ledger.jsonl");
+        let length = || fs::metadata(&ledger).expect("it is there").len();
+        let before = length();
+        close(&layout, &run, "s-000007");
+        assert_eq!(length(), before);
     }
 }

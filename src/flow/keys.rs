@@ -210,7 +210,7 @@ pub(super) const NODE: &[Key] = &[
     key(
         "cache",
         || json!({ "type": "boolean" }),
-        "Whether a pure result may be reused across runs; no effect in this version.",
+        "Whether a pure result is kept, and taken again when tool and inputs are the same, also in other runs.",
     ),
     key(
         "evidence",

@@ -90,6 +90,8 @@ pub struct NodeDecl {
     pub on_error: OnError,
     /// Whether its results are kept as evidence; `None` leaves it to the kind of node.
     pub evidence: Option<bool>,
+    /// Where it says `cache: true`.
+    pub cache: Option<Span>,
 }
 
 /// What a node runs.

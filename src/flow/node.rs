@@ -96,20 +96,8 @@ impl NodeDecl {
                     None
                 }
             });
-        if let Some(true) = cursor.boolean("cache") {
-            let span = cursor
-                .entry("cache")
-                .map_or(name.span, |entry| entry.key_span);
-            cursor.problems.push(
-                Diagnostic::warning(
-                    Code::NotSupported,
-                    "`cache` has no effect in this version",
-                    source,
-                    span,
-                )
-                .help("the node runs every time; results are the same"),
-            );
-        }
+        let cache = cursor.boolean("cache").filter(|cache| *cache);
+        let cache = cache.and_then(|_| Some(cursor.entry("cache")?.key_span));
         let decl = Self {
             span: node.span,
             after,
@@ -122,6 +110,7 @@ impl NodeDecl {
             approval: policy::approval(&mut cursor),
             on_error: policy::on_error(&mut cursor),
             evidence: cursor.boolean("evidence"),
+            cache,
             kind: kind?,
             name: Spanned {
                 value: NodeName::from(&name.value),

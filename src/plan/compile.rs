@@ -7,7 +7,9 @@ use super::catalog::{Catalog, FlowError, Found, ToolInfo};
 use super::model::{Fallback, NodeId, Plan, PlanNode, Scope, ScopeId, Step};
 use super::{order, wire};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
+use crate::expr::{Binding, Use};
 use crate::flow::{Flow, GateScope, KindDecl, NodeDecl, OnError, Spanned};
+use crate::port::Effect;
 
 /// Sub-flows within sub-flows; deeper than this nobody can follow.
 const MAX_DEPTH: usize = 16;
@@ -84,6 +86,14 @@ impl Compiler<'_> {
         let scopes = &self.scopes;
         let sub = |id: ScopeId| scopes.get(id.0 as usize).and_then(Option::as_ref);
         wire::connect(&flow, &mut nodes, &sub, &names, self.problems);
+        for (decl, node) in flow.nodes.iter().zip(&nodes) {
+            if let (Some(span), Some(node)) = (decl.cache, node)
+                && let Some((message, help)) = not_cacheable(node)
+            {
+                let problem = Diagnostic::error(Code::Conflict, message, &flow.source, span);
+                self.problems.push(problem.help(help));
+            }
+        }
         let nodes: Vec<PlanNode> = nodes.into_iter().collect::<Option<_>>()?;
         let holding: Vec<bool> = nodes
             .iter()
@@ -211,6 +221,43 @@ impl Compiler<'_> {
     }
 }
 
+/// Why the results of a node cannot be taken from the cache, and what to do.
+fn not_cacheable(node: &PlanNode) -> Option<(String, &'static str)> {
+    let name = &node.name;
+    let secret = |binding: &&Binding| binding.uses().iter().any(Use::is_secret);
+    match &node.step {
+        Step::Flow(_) => Some((
+            format!("`{name}` is a sub-flow, whose nodes are cached one by one"),
+            "write `cache: true` on nodes inside it",
+        )),
+        Step::Process(_) => Some((
+            format!(
+                "`{name}` runs a command, which may read or change anything: a result of before may be wrong now"
+            ),
+            "remove `cache`; only results of pure tools, which depend on their inputs alone, are kept",
+        )),
+        Step::Tool(tool) if tool.effect == Effect::Effectful => Some((
+            format!(
+                "`{}` looks at the world outside of its inputs: a result of before may be wrong now",
+                tool.name
+            ),
+            "remove `cache`; only results of pure tools, which depend on their inputs alone, are kept",
+        )),
+        Step::Tool(_) => node
+            .bindings()
+            .iter()
+            .find(|binding| secret(binding))
+            .map(|_| {
+                (
+                    format!("`{name}` reads a secret, and what is made of secrets is not kept"),
+                    "remove `cache`, or take the secret out of its inputs",
+                )
+            }),
+        // Gates have no `cache`; that is said where they are read.
+        Step::Gate => None,
+    }
+}
+
 fn plan_node(
     flow: &Flow,
     decl: &NodeDecl,
@@ -245,6 +292,7 @@ fn plan_node(
         on_error,
         stands_in_for: None,
         evidence: decl.evidence.unwrap_or(by_kind),
+        cache: decl.cache.is_some(),
         reads: Vec::new(),
     })
 }

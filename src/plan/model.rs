@@ -141,6 +141,8 @@ pub struct PlanNode {
     pub stands_in_for: Option<NodeId>,
     /// Whether its results are evidence.
     pub evidence: bool,
+    /// Whether its result is taken from the cache, and kept there.
+    pub cache: bool,
     /// The nodes whose outputs it reads, each once, ascending.
     pub reads: Vec<NodeId>,
 }

@@ -268,6 +268,7 @@ impl RunState {
                 instance.fingerprint = Some(data.fingerprint);
                 instance.files = Arc::clone(&data.files);
                 instance.evidence = Arc::clone(&data.evidence);
+                instance.cached = data.cached;
                 instance.error = None;
                 self.has_files |= !data.files.is_empty();
                 if self.subject.is_none() {

@@ -328,6 +328,9 @@ pub struct NodeSucceeded {
     pub evidence: Arc<[StagedFile]>,
     /// What the run is about, if this node says so.
     pub subject: Option<String>,
+    /// The entry of the cache that all of this came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<Digest>,
     /// Where the output is, when it is too large for a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,

@@ -127,6 +127,8 @@ pub struct Instance {
     pub files: Arc<[StagedFile]>,
     /// Documents it staged for the evidence folder.
     pub evidence: Arc<[StagedFile]>,
+    /// The entry of the cache that its output came from.
+    pub cached: Option<Digest>,
     /// Why the last attempt failed.
     pub error: Option<FailureRecord>,
     /// Why it was bypassed.
@@ -164,6 +166,7 @@ impl Instance {
             fingerprint: None,
             files: Arc::new([]),
             evidence: Arc::new([]),
+            cached: None,
             error: None,
             reason: None,
             request: None,

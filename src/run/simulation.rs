@@ -446,6 +446,7 @@ impl<'a> Simulated<'a> {
             evidence: Arc::new([]),
             subject: None,
             external: None,
+            cached: None,
             output: serde_json::value::to_raw_value(value).expect("JSON"),
         });
     }

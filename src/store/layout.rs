@@ -47,6 +47,12 @@ impl Layout {
         self.workspace.join("artifacts").join("evidence")
     }
 
+    /// The folder of cached outcomes.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.workspace.join("artifacts").join("cache")
+    }
+
     /// The folder of a run, whether or not it is there.
     #[must_use]
     pub fn run(&self, id: &RunId) -> RunDir {

@@ -5,6 +5,7 @@
 
 mod atomic;
 mod blobs;
+mod cache;
 mod error;
 mod inbox;
 mod journal;
@@ -16,6 +17,7 @@ mod snapshot;
 
 pub use atomic::{create_new, replace, sync_dir};
 pub use blobs::Blobs;
+pub use cache::{Cache, CacheEntry, Cleared};
 pub use error::Error;
 pub use inbox::{Inbox, Listed};
 pub use journal::Journal;

@@ -502,7 +502,7 @@ fn conflict() {
 
 #[test]
 fn not_supported() {
-    assert_snapshot!(check("nodes:\n  - { name: A, type: llm }\n  - { name: B, type: approval, approval: { form: { reason: text } } }\n  - { name: C, type: process, command: ['true'], cache: true }\n"), @r#"
+    assert_snapshot!(check("nodes:\n  - { name: A, type: llm }\n  - { name: B, type: approval, approval: { form: { reason: text } } }\n"), @r#"
     exit 3
     --- stderr
     error[flow::not-supported]: nodes of `type: llm` do not run in this version
@@ -520,14 +520,6 @@ fn not_supported() {
       |                                            ^^^^
       |
       = help: remove it; `--comment` takes free text
-
-    warning[flow::not-supported]: `cache` has no effect in this version
-     --> flow.yaml:4:50
-      |
-    4 |   - { name: C, type: process, command: ['true'], cache: true }
-      |                                                  ^^^^^
-      |
-      = help: the node runs every time; results are the same
 
     error: 2 errors
     "#);
@@ -1551,23 +1543,23 @@ outputs:
 fn warnings_do_not_stop_a_run() {
     let test = Test::new().file(
         "flow.yaml",
-        "nodes:\n  - { name: A, type: process, command: ['true'], cache: true }\n",
+        "nodes:\n  - { name: A, type: approval, approval: { on_timeout: fail } }\n",
     );
     assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
     exit 0
     --- stderr
-    warning[flow::not-supported]: `cache` has no effect in this version
-     --> flow.yaml:2:50
+    warning[flow::conflict]: `on_timeout` without `timeout` never happens
+     --> flow.yaml:2:56
       |
-    2 |   - { name: A, type: process, command: ['true'], cache: true }
-      |                                                  ^^^^^
+    2 |   - { name: A, type: approval, approval: { on_timeout: fail } }
+      |                                                        ^^^^
       |
-      = help: the node runs every time; results are the same
+      = help: add `timeout: 72h`
     flow.yaml: valid
     "#);
     test.output(["run", "flow.yaml"])
-        .exits(0)
-        .says("warning[flow::not-supported]");
+        .exits(5)
+        .says("warning[flow::conflict]");
 }
 
 #[test]

@@ -235,6 +235,46 @@ fn a_run_whose_place_was_taken_names_its_history() {
 
 #[test]
 fn nothing_is_added_to_evidence_that_was_changed() {
+    // The end of a log is read before anything is added to it.
+    type Edit = fn(&str) -> String;
+    let edits: [(Edit, &str); 4] = [
+        (
+            |good| good.replace("\"attempt\":1", "\"attempt\":2"),
+            "line 1 of `./artifacts/evidence/runs/Scan.jsonl` is damaged: its hash does not match it",
+        ),
+        (
+            |good| good.replacen("\"attempt\":1", "\"attempt\": 1", 1),
+            "line 1 of `./artifacts/evidence/runs/Scan.jsonl` is damaged: it is not as flowctl writes records",
+        ),
+        (
+            |good| good.split_inclusive('\n').take(2).collect(),
+            "`./artifacts/evidence/runs/Scan.jsonl` was changed: it is not the one that the index names",
+        ),
+        (
+            |good| format!("{good}{{}}\n"),
+            "it ends with lines that nobody announced",
+        ),
+    ];
+    for (edit, said) in edits {
+        let test = workspace();
+        test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
+        let log = "artifacts/evidence/runs/Scan.jsonl";
+        test.write(log, edit(&test.read(log)));
+        let before = evidence(&test);
+        test.output(["run", "many.yaml", "--run-id", "s"])
+            .exits(1)
+            .says(said)
+            .says("flowctl evidence rebuild");
+        same(&before, &evidence(&test));
+        test.output(["evidence", "rebuild"]).exits(0);
+        test.output(["resume", "s"]).exits(5);
+        test.output(["evidence", "verify"]).exits(0);
+        assert_eq!(test.lines(log).len(), 2 * 4);
+    }
+}
+
+#[test]
+fn what_was_changed_before_the_end_is_not_taken_over() {
     let test = workspace();
     test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
     test.edit(
@@ -242,19 +282,36 @@ fn nothing_is_added_to_evidence_that_was_changed() {
         "\"attempt\":1",
         "\"attempt\":2",
     );
-    let before = evidence(&test);
-    test.output(["run", "many.yaml", "--run-id", "s"])
-        .exits(1)
-        .says("line 1 of `./artifacts/evidence/runs/Scan.jsonl` is damaged: its hash does not match it")
-        .says("flowctl evidence rebuild");
-    same(&before, &evidence(&test));
+    test.output(["run", "many.yaml", "--run-id", "s"]).exits(5);
+    let ran = test.output(["evidence", "verify"]).exits(10);
+    assert_eq!(
+        ran.stdout.lines().next(),
+        Some("runs/Scan.jsonl:1: its hash does not match it")
+    );
     test.output(["evidence", "rebuild"]).exits(0);
-    test.output(["resume", "s"]).exits(5);
     test.output(["evidence", "verify"]).exits(0);
     assert_eq!(
         test.lines("artifacts/evidence/runs/Scan.jsonl").len(),
-        6 + 2
+        2 * 4
     );
+    // So it is with a bundle that makes room for the next.
+    test.output(["approve", "r", "--resume"]).exits(0);
+    let manifest = test.read("artifacts/evidence/bundles/many/manifest.json");
+    test.edit(
+        "artifacts/evidence/bundles/many/summary.md",
+        "# many",
+        "# most",
+    );
+    test.output(["approve", "s", "--resume"])
+        .exits(1)
+        .says("summary.md` was changed: it is not the one that the manifest of its bundle names");
+    test.output(["evidence", "rebuild"]).exits(0);
+    test.output(["resume", "s"]).exits(0);
+    assert_eq!(
+        test.read("artifacts/evidence/bundles/many/history/r/manifest.json"),
+        manifest
+    );
+    test.output(["evidence", "verify"]).exits(0);
 }
 
 #[test]
@@ -670,15 +727,13 @@ fn rehash(value: &mut Value, pretty: bool) -> Vec<u8> {
 /// Puts a file in place of another and makes the index say so.
 fn reindex(files: &mut BTreeMap<String, Vec<u8>>, path: &str, bytes: Vec<u8>) {
     let mut index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
-    let entry = &mut index["files"][path];
-    entry["sha256"] = flowctl::value::Digest::of(&bytes).hex().into();
+    let name = path.strip_prefix("runs/").unwrap();
+    let entry = &mut index["logs"][name.strip_suffix(".jsonl").unwrap()];
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let last: Value = serde_json::from_slice(lines.last().unwrap()).unwrap();
     entry["bytes"] = bytes.len().into();
-    if path.ends_with(".jsonl") && entry.get("records").is_some() {
-        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-        let last: Value = serde_json::from_slice(lines.last().unwrap()).unwrap();
-        entry["records"] = lines.len().into();
-        entry["head"] = last["hash"].clone();
-    }
+    entry["records"] = lines.len().into();
+    entry["head"] = last["hash"].clone();
     files.insert(path.to_owned(), bytes);
     files.insert("index.json".to_owned(), rehash(&mut index, true));
 }

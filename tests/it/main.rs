@@ -14,6 +14,7 @@
 
 mod accept_changes;
 mod architecture;
+mod cache;
 mod commands;
 mod crash;
 mod diagnostics;

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod answer;
+mod cache;
 mod completions;
 mod drive;
 mod evidence;
@@ -42,6 +43,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Tools(args) => tools::tools(engine, &args, output),
         Command::Schema(args) => schema::schema(&args, output),
         Command::Init(args) => init::init(&args, output),
+        Command::Cache(args) => cache::cache(engine, &args, output),
         Command::Prune(args) => prune::prune(engine, &args, output),
         Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),

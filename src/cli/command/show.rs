@@ -96,6 +96,9 @@ fn note(instance: &Instance) -> String {
     if instance.attempt > 1 {
         notes.push(format!("attempt {}", instance.attempt));
     }
+    if instance.cached.is_some() {
+        notes.push("cached".to_owned());
+    }
     if !instance.files.is_empty() {
         notes.push(format!("{} files", instance.files.len()));
     }
@@ -164,7 +167,7 @@ fn one_node(
             "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
-            "findings": found, "fingerprint": instance.fingerprint, "request": instance.request.as_ref().map(|request| request.digest),
+            "findings": found, "fingerprint": instance.fingerprint, "cached": instance.cached, "request": instance.request.as_ref().map(|request| request.digest),
         });
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }

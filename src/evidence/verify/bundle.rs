@@ -6,15 +6,16 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::super::bundle::{
-    self, DECISIONS, ENVELOPE, HISTORY, JOURNAL, MANIFEST, OSCAL_ENVELOPE, PUBLISHED, Parts, SUMS,
+    self, DECISIONS, ENVELOPE, JOURNAL, MANIFEST, OSCAL_ENVELOPE, PUBLISHED, Parts, SUMS,
 };
-use super::super::index::{Indexed, open_object};
+use super::super::index::{Listed, open_object};
 use super::super::ledger::Entry;
 use super::super::material::project;
 use super::super::record::text;
 use super::super::story::Story;
 use super::super::{PublicKey, envelope, is_document};
-use super::{Check, LogLine, Seal, difference, first_difference};
+use super::logs::LogLine;
+use super::{Check, Seal, difference, first_difference};
 use crate::id::{NodePath, RunId};
 use crate::run::{External, Payload};
 use crate::store::Record;
@@ -22,25 +23,46 @@ use crate::value::{Digest, Object};
 
 impl Check<'_> {
     /// Verifies one bundle; `dir` ends with `/` unless it is the folder that was given.
-    pub(super) fn bundle(&mut self, dir: &str, files: &[&String], named: Option<&Entry>) {
+    pub(super) fn bundle(
+        &mut self,
+        dir: &str,
+        files: &[&String],
+        named: Option<&Entry>,
+        lines: &[LogLine],
+    ) {
         let at = |name: &str| format!("{dir}{name}");
         let manifest_path = at(MANIFEST);
-        let Some(bytes) = self.good(&manifest_path) else {
+        self.manifest(&manifest_path, dir, files, named, lines);
+        if self.bad.contains(&manifest_path) {
+            self.by_sums(dir, files, named);
+        }
+    }
+
+    fn manifest(
+        &mut self,
+        manifest_path: &str,
+        dir: &str,
+        files: &[&String],
+        named: Option<&Entry>,
+        lines: &[LogLine],
+    ) {
+        let at = |name: &str| format!("{dir}{name}");
+        let Some(bytes) = self.good(manifest_path) else {
             return;
         };
         let manifest = match open_object(&bytes) {
             Ok(manifest) => manifest,
-            Err(message) => return self.wrong(&manifest_path, None, message),
+            Err(message) => return self.wrong(manifest_path, None, message),
         };
         if manifest.get("v").and_then(Value::as_u64) != Some(1) {
-            return self.wrong(&manifest_path, None, "it has another format version");
+            return self.wrong(manifest_path, None, "it has another format version");
         }
         if let Some(entry) = named
             && let Some(closed) = &entry.bundle
             && closed.manifest != Digest::of(&bytes)
         {
             return self.wrong(
-                &manifest_path,
+                manifest_path,
                 None,
                 format!(
                     "it is not the manifest that entry {} of the ledger names",
@@ -49,10 +71,11 @@ impl Check<'_> {
             );
         }
         let stated = self.stated(dir, &manifest, files);
+        self.sums(dir, &manifest, &bytes);
         let run = RunId::from(text(&manifest, "run"));
         let Some(journal) = stated.get(JOURNAL) else {
             if !self.bad.contains(&at(JOURNAL)) {
-                self.wrong(&manifest_path, None, "it names no journal");
+                self.wrong(manifest_path, None, "it names no journal");
             }
             return;
         };
@@ -95,10 +118,9 @@ impl Check<'_> {
         self.reprojected(dir, &parts, &bytes, &stated, unreadable);
         self.judged(dir, &run, &recovered.records, &stated);
         if named.is_some() {
-            self.compared(&at(JOURNAL), &run, &recovered.records);
+            self.compared(&run, &recovered.records, lines);
         }
         let seal = self.bundle_seal(dir, &parts, &bytes, &stated, unreadable);
-        self.sums(dir, files);
         let status = text(&manifest, "status").to_owned();
         let shown = if dir.is_empty() {
             "."
@@ -128,14 +150,14 @@ impl Check<'_> {
             let Some(bytes) = self.good(&path) else {
                 continue;
             };
-            let known: Result<Indexed, _> = serde_json::from_value(known.clone());
+            let known: Result<Listed, _> = serde_json::from_value(known.clone());
             match known {
                 Ok(known) if known.fits(&bytes) => {
                     stated.insert(name.clone(), bytes);
                 }
                 Ok(known) => {
                     let (line, message) = difference(name, &known, &bytes);
-                    self.wrong(&path, line, message.replace("index", "manifest"));
+                    self.wrong(&path, line, message);
                 }
                 Err(error) => self.wrong(&format!("{dir}{MANIFEST}"), None, error.to_string()),
             }
@@ -323,26 +345,38 @@ impl Check<'_> {
         }
     }
 
-    /// Compares the node logs with the journal.
-    fn compared(&mut self, journal: &str, run: &RunId, records: &[Record]) {
-        let lines = self.lines.remove(run).unwrap_or_default();
-        if self.bad.contains(journal) {
+    /// Compares what came into the node logs after a bundle was closed with its journal.
+    pub(super) fn late(&mut self, dir: &str, run: &RunId, lines: &[LogLine]) {
+        let path = format!("{dir}{JOURNAL}");
+        if lines.is_empty() {
             return;
         }
+        if let Some(bytes) = self.good(&path)
+            && let Ok(recovered) = crate::store::verify(Path::new(JOURNAL), &bytes)
+        {
+            self.compared(run, &recovered.records, lines);
+        }
+    }
+
+    /// Compares the node logs with the journal.
+    fn compared(&mut self, run: &RunId, records: &[Record], lines: &[LogLine]) {
         for LogLine { path, line, record } in lines {
+            if self.bad.contains(path) {
+                continue;
+            }
             let seq = record.get("seq").and_then(Value::as_u64);
             let seq = seq.and_then(|seq| usize::try_from(seq).ok()).unwrap_or(0);
             // A run that went on after its bundle was closed has later records in the logs.
             let Some(told) = seq.checked_sub(1).and_then(|at| records.get(at)) else {
                 continue;
             };
-            let mut found = record;
+            let mut found = record.clone();
             found.shift_remove("prev_hash");
             found.shift_remove("hash");
             if project(run, told).is_none_or(|(projected, _)| projected.body != found) {
                 self.wrong(
-                    &path,
-                    Some(line),
+                    path,
+                    Some(*line),
                     format!("it is not what record {seq} of the journal of run {run} tells"),
                 );
             }
@@ -379,32 +413,122 @@ impl Check<'_> {
         self.seal(key)
     }
 
-    fn sums(&mut self, dir: &str, files: &[&String]) {
+    /// Compares the sums with the manifest; of signatures, which it does not list, with the files.
+    fn sums(&mut self, dir: &str, manifest: &Object, bytes: &[u8]) {
         let path = format!("{dir}{SUMS}");
-        let Some(bytes) = self.good(&path) else {
+        let Some(found) = self.good(&path) else {
             return;
         };
-        let others: Vec<&&String> = files.iter().filter(|file| ***file != path).collect();
-        // A file that was changed or is gone is named already; the sums say the same of it.
-        let near = |path: &&String| {
-            let name = path.strip_prefix(dir);
-            name.is_some_and(|name| !name.starts_with(HISTORY))
-        };
-        if self.bad.iter().any(|path| near(&path)) {
-            return;
+        let listed = manifest.get("files").and_then(Value::as_object);
+        let stated = |file: &Value| file["sha256"].as_str().unwrap_or_default().to_owned();
+        let mut expected: BTreeMap<String, String> = listed
+            .into_iter()
+            .flatten()
+            .map(|(name, file)| (name.clone(), stated(file)))
+            .collect();
+        let mut signatures = Vec::new();
+        if manifest.get("signature").is_some_and(Value::is_object) {
+            let documents = expected.keys().filter(|name| is_document(name));
+            signatures.extend(documents.map(|name| format!("{name}{OSCAL_ENVELOPE}")));
+            signatures.push(ENVELOPE.to_owned());
         }
-        let mut found = BTreeMap::new();
-        for file in others {
-            if let Some(bytes) = self.good(file) {
-                found.insert(file[dir.len()..].to_owned(), bytes);
+        expected.insert(MANIFEST.to_owned(), Digest::of(bytes).hex());
+        let says = read_sums(&found);
+        for name in signatures {
+            let path = format!("{dir}{name}");
+            let said = says.get(&name).filter(|said| Digest::parse(said).is_some());
+            // A signature that was changed is judged by itself; the sums may be right.
+            if let Some(said) = said {
+                expected.insert(name, said.clone());
+            } else if self.tree.read(&path).is_ok() {
+                expected.insert(name, "missing".to_owned());
             }
         }
-        let expected = bundle::sums_of(&found);
-        if expected != bytes {
-            let line = first_difference(&bytes, &expected);
-            self.wrong(&path, Some(line), "it does not say what the files are");
+        let expected = bundle::sums(expected.iter().map(|(name, hex)| (&**name, hex.clone())));
+        if expected != found {
+            let line = first_difference(&found, &expected);
+            return self.wrong(&path, Some(line), "it does not say what the files are");
+        }
+        for (name, said) in says {
+            let path = format!("{dir}{name}");
+            let signature = name == ENVELOPE || name.ends_with(OSCAL_ENVELOPE);
+            if signature
+                && let Some(bytes) = self.good(&path)
+                && Digest::of(&bytes).hex() != said
+            {
+                self.wrong(&path, None, "its content is not what `SHA256SUMS` says");
+            }
         }
     }
+
+    /// When the manifest is damaged, the sums still tell the other files of a bundle, if they are
+    /// those of the manifest that the ledger names.
+    fn by_sums(&mut self, dir: &str, files: &[&String], named: Option<&Entry>) {
+        let Some(bytes) = self.good(&format!("{dir}{SUMS}")) else {
+            return;
+        };
+        let says = read_sums(&bytes);
+        let closed = named.and_then(|entry| entry.bundle.as_ref());
+        let manifest = says.get(MANIFEST).and_then(|said| Digest::parse(said));
+        if manifest.is_none() || closed.is_some_and(|closed| Some(closed.manifest) != manifest) {
+            return;
+        }
+        for (name, said) in &says {
+            let path = format!("{dir}{name}");
+            if name != MANIFEST
+                && let Some(bytes) = self.good(&path)
+                && Digest::of(&bytes).hex() != *said
+            {
+                self.wrong(&path, None, "its content is not what `SHA256SUMS` says");
+            }
+        }
+        for path in files {
+            let name = &path[dir.len()..];
+            if ![MANIFEST, SUMS].contains(&name)
+                && !says.contains_key(name)
+                && !self.bad.contains(*path)
+            {
+                self.wrong(path, None, "`SHA256SUMS` does not name it");
+            }
+        }
+    }
+}
+
+/// What sums say, by file; lines that are none are left out.
+fn read_sums(bytes: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = |line: &str| {
+        let (line, escaped) = match line.strip_prefix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        let (hex, name) = line.split_once("  ")?;
+        let name = if escaped {
+            unescape(name)
+        } else {
+            name.to_owned()
+        };
+        Some((name, hex.to_owned()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// A name as `sha256sum` escapes it.
+fn unescape(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => text.push('\n'),
+                Some('r') => text.push('\r'),
+                Some(c) => text.push(c),
+                None => {}
+            },
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Where a bundle has a value that is in a file of its own.

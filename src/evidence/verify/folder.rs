@@ -1,37 +1,99 @@
 //! The whole folder: index, ledger, node logs, documents, and which bundles belong where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::bundle::HISTORY;
+use super::super::bundle::{HISTORY, MANIFEST};
 use super::super::envelope;
 use super::super::folder::{index_statement, log_path};
-use super::super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, Index, LEDGER, LOCK, LOGS};
+use super::super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, Index, LEDGER, LOCK, LOGS, open_object};
+use super::super::is_document;
 use super::super::ledger::Entry;
-use super::super::record::{Chain, text};
-use super::{Check, LogLine, Seal, difference};
+use super::{Check, Seal};
 use crate::id::RunId;
 use crate::value::Digest;
+
+/// What the ledger names, without what is in each of its entries.
+#[derive(Default)]
+pub(super) struct Survey {
+    entries: u64,
+    /// The paths of node logs.
+    logs: BTreeSet<String>,
+    /// The last document of each path.
+    documents: BTreeMap<String, Digest>,
+    /// Whose bundle is in the place of a name.
+    tops: BTreeMap<String, RunId>,
+    /// The entry that closed the last bundle of a run under a name.
+    closed: BTreeMap<(String, RunId), u64>,
+    /// The last closing of a run.
+    last: BTreeMap<RunId, u64>,
+}
+
+impl Survey {
+    fn add(&mut self, entry: Entry) {
+        self.entries += 1;
+        self.logs
+            .extend(entry.logs.keys().map(|name| log_path(name)));
+        self.documents.extend(entry.documents);
+        if let Some(closed) = entry.bundle {
+            self.tops.insert(closed.name.clone(), entry.run.clone());
+            self.last.insert(entry.run.clone(), entry.n);
+            self.closed.insert((closed.name, entry.run), entry.n);
+        }
+    }
+
+    /// The entry that closed a run for the last time.
+    pub(super) fn last(&self, run: &RunId) -> Option<u64> {
+        self.last.get(run).copied()
+    }
+
+    fn dir(&self, name: &str, run: &RunId) -> String {
+        if self.tops.get(name) == Some(run) {
+            format!("{BUNDLES}{name}/")
+        } else {
+            format!("{BUNDLES}{name}/{HISTORY}{run}/")
+        }
+    }
+
+    /// Where the bundle is that an entry closed, unless a later one took its place.
+    pub(super) fn closes(&self, entry: &Entry) -> Option<String> {
+        let name = &entry.bundle.as_ref()?.name;
+        let key = (name.clone(), entry.run.clone());
+        (self.closed.get(&key) == Some(&entry.n)).then(|| self.dir(name, &entry.run))
+    }
+
+    fn dirs(&self) -> BTreeSet<String> {
+        let closed = self.closed.keys();
+        closed.map(|(name, run)| self.dir(name, run)).collect()
+    }
+}
 
 impl Check<'_> {
     pub(super) fn folder(&mut self, files: &[String]) {
         let index = self.index();
-        if let Some(index) = &index {
-            self.indexed(index, files);
-        }
         if files.iter().any(|path| path == LOCK)
             && self.tree.read(LOCK).is_ok_and(|bytes| !bytes.is_empty())
         {
             self.wrong(LOCK, None, "it is not empty");
         }
-        let entries = self.ledger();
-        if let Some(entries) = &entries {
-            self.logs(entries, files);
-            self.documents(entries);
+        self.grown(LEDGER, index.as_ref().map(|index| &index.ledger));
+        self.logs(index.as_ref(), files);
+        let survey = self.survey();
+        let dirs = self.dirs(files);
+        if let Some(survey) = &survey {
+            self.added(survey, files);
+            self.documents(&survey.documents);
+            self.along(survey, &dirs);
+        } else {
+            // Each bundle still says what belongs into it.
+            for (dir, files) in &dirs {
+                self.bundle(dir, files, None, &[]);
+            }
+            self.documents_of_bundles(&dirs, files);
         }
-        self.bundles(entries.as_deref(), files);
-        self.report.index = Some(self.index_seal(index.as_ref(), entries.as_deref(), files));
+        let entries = survey.map(|survey| survey.entries);
+        self.report.index = Some(self.index_seal(index.as_ref(), entries, files));
     }
 
     fn index(&mut self) -> Option<Index> {
@@ -45,154 +107,123 @@ impl Check<'_> {
         }
     }
 
-    /// Compares every file with the index.
-    fn indexed(&mut self, index: &Index, files: &[String]) {
-        for path in files {
-            let ours = [INDEX, INDEX_ENVELOPE, LOCK].contains(&path.as_str());
-            if !ours && !index.files.contains_key(path) {
+    /// Judges every node log by itself, and by the index.
+    fn logs(&mut self, index: Option<&Index>, files: &[String]) {
+        let mut logs: BTreeSet<String> = files
+            .iter()
+            .filter(|path| path.starts_with(LOGS))
+            .cloned()
+            .collect();
+        let known: BTreeMap<String, _> = index.map_or_else(BTreeMap::new, |index| {
+            let logs = index.logs.iter();
+            logs.map(|(name, log)| (log_path(name), log)).collect()
+        });
+        logs.extend(known.keys().cloned());
+        for path in logs {
+            if index.is_some() && !known.contains_key(&path) {
                 self.wrong(
-                    path,
+                    &path,
                     None,
                     "the index does not name it: it was added, or renamed",
                 );
+            } else {
+                self.grown(&path, known.get(&path).copied());
             }
-        }
-        for (path, known) in &index.files {
-            let Some(bytes) = self.good(path) else {
-                continue;
-            };
-            if known.fits(&bytes) {
-                continue;
-            }
-            let (line, message) = difference(path, known, &bytes);
-            self.wrong(path, line, message);
         }
     }
 
-    fn ledger(&mut self) -> Option<Vec<Entry>> {
-        let bytes = self.good(LEDGER)?;
-        let chain = Chain::read(&bytes);
-        if let Some((line, message)) = chain.broken {
-            self.wrong(LEDGER, Some(line), message);
+    fn survey(&mut self) -> Option<Survey> {
+        let mut survey = Survey::default();
+        let mut records = self.records(LEDGER)?;
+        let mut wrong = None;
+        while let Some(record) = records.trusted() {
+            match Entry::of(&record) {
+                Ok(entry) if entry.n == records.read.records => survey.add(entry),
+                Ok(entry) => wrong = Some(format!("it is numbered {}", entry.n)),
+                Err(message) => wrong = Some(message),
+            }
+            if wrong.is_some() {
+                break;
+            }
+        }
+        let line = usize::try_from(records.read.records).ok();
+        if let Some(message) = wrong {
+            self.wrong(LEDGER, line, message);
             return None;
         }
-        let mut entries: Vec<Entry> = Vec::with_capacity(chain.records.len());
-        for (at, record) in chain.records.iter().enumerate() {
-            match Entry::of(record) {
-                Ok(entry) if entry.n == at as u64 + 1 => entries.push(entry),
-                Ok(entry) => {
-                    self.wrong(LEDGER, Some(at + 1), format!("it is numbered {}", entry.n));
-                    return None;
-                }
-                Err(message) => {
-                    self.wrong(LEDGER, Some(at + 1), message);
-                    return None;
-                }
-            }
-        }
-        Some(entries)
+        Some(survey)
     }
 
-    /// Compares the node logs with the ledger: the same records in the same order.
-    fn logs(&mut self, entries: &[Entry], files: &[String]) {
-        let mut expected: BTreeMap<String, Vec<(&RunId, u64)>> = BTreeMap::new();
-        let mut heads: BTreeMap<String, Vec<(usize, &str, u64)>> = BTreeMap::new();
-        for entry in entries {
-            for (name, log) in &entry.logs {
-                let path = log_path(name);
-                let list = expected.entry(path.clone()).or_default();
-                list.extend(log.seq.iter().map(|seq| (&entry.run, *seq)));
-                let at = list.len();
-                heads
-                    .entry(path)
-                    .or_default()
-                    .push((at, &log.head, entry.n));
-            }
-        }
-        for path in files.iter().filter(|path| path.starts_with(LOGS)) {
-            if !expected.contains_key(path) && !self.bad.contains(path) {
-                self.wrong(
-                    path,
-                    None,
-                    "the ledger does not name it: it was added, or renamed",
-                );
-            }
-        }
-        for (path, expected) in expected {
-            let Some(bytes) = self.good(&path) else {
+    /// Finds what the ledger does not name.
+    fn added(&mut self, survey: &Survey, files: &[String]) {
+        let own = [INDEX, INDEX_ENVELOPE, LEDGER, LOCK];
+        let bundles = survey.dirs();
+        for path in files
+            .iter()
+            .filter(|path| !self.bad.contains(*path))
+            .collect::<Vec<_>>()
+        {
+            let message = if path.starts_with(BUNDLES) {
+                if bundle_dir(path).is_none_or(|dir| bundles.contains(&dir)) {
+                    continue;
+                }
+                "the ledger names no such bundle: it was added, or moved"
+            } else if own.contains(&path.as_str())
+                || survey.logs.contains(path)
+                || survey.documents.contains_key(path)
+            {
                 continue;
+            } else {
+                "the ledger does not name it: it was added, or renamed"
             };
-            let chain = Chain::read(&bytes);
-            if let Some((line, message)) = chain.broken {
-                self.wrong(&path, Some(line), message);
-                continue;
-            }
-            self.report.records += chain.records.len();
-            if let Some(at) = (0..chain.records.len().max(expected.len())).find(|at| {
-                let found = chain.records.get(*at).map(|record| {
-                    (
-                        text(record, "run"),
-                        record.get("seq").and_then(Value::as_u64),
-                    )
-                });
-                found
-                    != expected
-                        .get(*at)
-                        .map(|(run, seq)| (run.as_str(), Some(*seq)))
-            }) {
-                let message = match expected.get(at) {
-                    Some((run, seq)) if at >= chain.records.len() => {
-                        format!("the end is missing: record {seq} of run {run} and what follows")
-                    }
-                    Some((run, seq)) => format!("record {seq} of run {run} should be here"),
-                    None => "nobody announced it in the ledger".to_owned(),
-                };
-                self.wrong(&path, Some(at + 1), message);
-                continue;
-            }
-            let mut as_named = true;
-            for (at, head, n) in heads.remove(&path).unwrap_or_default() {
-                let found = at.checked_sub(1).and_then(|at| chain.records.get(at));
-                if found.is_none_or(|record| text(record, "hash") != head) {
-                    self.wrong(
-                        &path,
-                        Some(at),
-                        format!("it is not the record that entry {n} of the ledger names"),
-                    );
-                    as_named = false;
-                    break;
-                }
-            }
-            if as_named {
-                for (at, record) in chain.records.into_iter().enumerate() {
-                    let run = RunId::from(text(&record, "run"));
-                    self.lines.entry(run).or_default().push(LogLine {
-                        path: path.clone(),
-                        line: at + 1,
-                        record,
-                    });
-                }
-            }
+            self.wrong(path, None, message);
         }
     }
 
     /// Compares the documents with the ledger: the last one of a path counts.
-    fn documents(&mut self, entries: &[Entry]) {
-        let last: BTreeMap<&String, Digest> = entries
-            .iter()
-            .flat_map(|entry| entry.documents.iter().map(|(path, digest)| (path, *digest)))
-            .collect();
-        for (path, digest) in last {
+    fn documents(&mut self, documents: &BTreeMap<String, Digest>) {
+        for (path, digest) in documents {
             if let Some(bytes) = self.good(path)
-                && Digest::of(&bytes) != digest
+                && Digest::of(&bytes) != *digest
             {
                 self.wrong(path, None, "it is not the document that the ledger names");
             }
         }
     }
 
-    /// Verifies every bundle, and that the right ones are in the right places.
-    fn bundles(&mut self, entries: Option<&[Entry]>, files: &[String]) {
+    /// Compares the documents with those of the bundles, when the ledger is damaged: each was made
+    /// by a run, and is in its bundle if that was closed.
+    fn documents_of_bundles(&mut self, dirs: &BTreeMap<String, Vec<&String>>, files: &[String]) {
+        let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for dir in dirs.keys() {
+            let Some(bytes) = self.good(&format!("{dir}{MANIFEST}")) else {
+                continue;
+            };
+            let manifest = open_object(&bytes).unwrap_or_default();
+            let listed = manifest.get("files").and_then(Value::as_object);
+            for (name, file) in listed.into_iter().flatten() {
+                if is_document(name)
+                    && let Some(digest) = file["sha256"].as_str()
+                {
+                    known
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(digest.to_owned());
+                }
+            }
+        }
+        for path in files {
+            if let Some(known) = known.get(path)
+                && let Some(bytes) = self.good(path)
+                && !known.contains(&Digest::of(&bytes).hex())
+            {
+                self.wrong(path, None, "it is not the document of any bundle");
+            }
+        }
+    }
+
+    /// The files of each bundle.
+    fn dirs<'f>(&mut self, files: &'f [String]) -> BTreeMap<String, Vec<&'f String>> {
         let mut dirs: BTreeMap<String, Vec<&String>> = BTreeMap::new();
         for path in files.iter().filter(|path| path.starts_with(BUNDLES)) {
             match bundle_dir(path) {
@@ -203,48 +234,13 @@ impl Check<'_> {
                 None => {}
             }
         }
-        let mut named: BTreeMap<String, &Entry> = BTreeMap::new();
-        if let Some(entries) = entries {
-            let mut tops: BTreeMap<&str, &Entry> = BTreeMap::new();
-            let mut lasts: BTreeMap<(&str, &RunId), &Entry> = BTreeMap::new();
-            for entry in entries {
-                if let Some(closed) = &entry.bundle {
-                    tops.insert(&closed.name, entry);
-                    lasts.insert((&closed.name, &entry.run), entry);
-                }
-            }
-            for ((name, run), entry) in lasts {
-                let top = tops.get(name).is_some_and(|top| top.run == *run);
-                let dir = if top {
-                    format!("{BUNDLES}{name}/")
-                } else {
-                    format!("{BUNDLES}{name}/{HISTORY}{run}/")
-                };
-                dirs.entry(dir.clone()).or_default();
-                named.insert(dir, entry);
-            }
-        }
-        for (dir, files) in dirs {
-            if entries.is_some() && !named.contains_key(&dir) {
-                for path in files {
-                    if !self.bad.contains(path) {
-                        self.wrong(
-                            path,
-                            None,
-                            "the ledger names no such bundle: it was added, or moved",
-                        );
-                    }
-                }
-                continue;
-            }
-            self.bundle(&dir, &files, named.get(&dir).copied());
-        }
+        dirs
     }
 
     fn index_seal(
         &mut self,
         index: Option<&Index>,
-        entries: Option<&[Entry]>,
+        entries: Option<u64>,
         files: &[String],
     ) -> Seal {
         if !files.iter().any(|path| path == INDEX_ENVELOPE) {
@@ -264,14 +260,10 @@ impl Check<'_> {
             return Seal::Unsigned;
         };
         // The ledger may be damaged, and the index still says how many entries it had.
-        let ledger = index.and_then(|index| index.files.get(LEDGER));
-        let count = ledger
-            .and_then(|ledger| ledger.records)
-            .or(entries.map(|entries| entries.len() as u64));
-        let head = ledger
-            .and_then(|ledger| ledger.head.clone())
-            .unwrap_or_default();
-        let statement = index_statement(&raw, count.unwrap_or(0), &head, &key);
+        let (count, head) = index.map_or((entries.unwrap_or(0), ""), |index| {
+            (index.ledger.records, &index.ledger.head)
+        });
+        let statement = index_statement(&raw, count, head, &key);
         match envelope::check(&bytes, &statement, &key) {
             Ok(()) => self.seal(&key),
             Err(message) => {

@@ -3,20 +3,25 @@
 //! A file is judged by itself first (its own chain, its own hash) and by the index, so that the
 //! file that was changed is the one that is named. Only files that are as they were written are
 //! then compared with each other.
+//!
+//! Files that grow are read record by record, and a bundle at a time, so that memory grows with
+//! the number of files and not with what is in them.
 
 mod bundle;
 mod folder;
+mod logs;
+mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::PublicKey;
 use super::bundle::{HISTORY, JOURNAL, MANIFEST};
-use super::index::{BUNDLES, INDEX, Indexed, LEDGER, LOCK, LOGS};
-use super::record::Chain;
-use crate::id::RunId;
-use crate::value::Object;
+use super::index::{BUNDLES, INDEX, LEDGER, LOCK, LOGS, Listed};
+use super::record::{Chain, Records};
+use part::Part;
 
 /// Files, on disk or in memory.
 pub enum Tree {
@@ -86,19 +91,23 @@ impl Tree {
                 .cloned()
                 .ok_or_else(|| "it is missing".to_owned()),
             Self::Disk(root) => {
-                let target = root.join(path);
-                match fs::symlink_metadata(&target) {
-                    Ok(found) if found.is_file() => {
-                        fs::read(&target).map_err(|error| format!("it cannot be read: {error}"))
-                    }
-                    Ok(_) => Err("it is no file".to_owned()),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        Err("it is missing".to_owned())
-                    }
-                    Err(error) => Err(format!("it cannot be read: {error}")),
-                }
+                let target = file(root, path)?;
+                fs::read(target).map_err(|error| format!("it cannot be read: {error}"))
             }
         }
+    }
+}
+
+/// A file below a folder; links are none.
+fn file(root: &Path, path: &str) -> Result<PathBuf, String> {
+    let target = root.join(path);
+    match fs::symlink_metadata(&target) {
+        Ok(found) if found.is_file() => Ok(target),
+        Ok(_) => Err("it is no file".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err("it is missing".to_owned())
+        }
+        Err(error) => Err(format!("it cannot be read: {error}")),
     }
 }
 
@@ -126,7 +135,6 @@ pub fn verify(tree: &Tree, trusted: &[PublicKey]) -> Option<Report> {
         trusted,
         report: Report::default(),
         bad: BTreeSet::new(),
-        lines: BTreeMap::new(),
     };
     let (files, odd) = tree.list();
     let is_bundle = files.iter().any(|path| path == MANIFEST || path == JOURNAL);
@@ -147,7 +155,7 @@ pub fn verify(tree: &Tree, trusted: &[PublicKey]) -> Option<Report> {
             .iter()
             .filter(|path| !path.starts_with(HISTORY))
             .collect();
-        check.bundle("", &alone, None);
+        check.bundle("", &alone, None, &[]);
         let mut histories: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
         for path in files.iter().filter(|path| path.starts_with(HISTORY)) {
             let end = path[HISTORY.len()..]
@@ -156,7 +164,7 @@ pub fn verify(tree: &Tree, trusted: &[PublicKey]) -> Option<Report> {
             histories.entry(&path[..end]).or_default().push(path);
         }
         for (dir, files) in histories {
-            check.bundle(dir, &files, None);
+            check.bundle(dir, &files, None, &[]);
         }
     } else {
         return None;
@@ -166,6 +174,7 @@ pub fn verify(tree: &Tree, trusted: &[PublicKey]) -> Option<Report> {
         .findings
         .sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     report.findings.dedup();
+    report.bundles.sort_by(|a, b| a.0.cmp(&b.0));
     Some(report)
 }
 
@@ -175,15 +184,6 @@ struct Check<'a> {
     report: Report,
     /// Files that are not as they were written: nothing follows from them.
     bad: BTreeSet<String>,
-    /// What intact node logs hold of each run, to be compared with its journal.
-    lines: BTreeMap<RunId, Vec<LogLine>>,
-}
-
-/// A line of a node log.
-struct LogLine {
-    path: String,
-    line: usize,
-    record: Object,
 }
 
 impl Check<'_> {
@@ -210,6 +210,20 @@ impl Check<'_> {
         }
     }
 
+    /// A file of records that is as it was written, as far as is known, to be read one by one.
+    fn records(&mut self, path: &str) -> Option<Records<BufReader<Part<'_>>>> {
+        if self.bad.contains(path) {
+            return None;
+        }
+        match Part::open(self.tree, path) {
+            Ok(part) => Some(Records::new(BufReader::with_capacity(16 * 1024, part))),
+            Err(message) => {
+                self.wrong(path, None, message);
+                None
+            }
+        }
+    }
+
     fn seal(&self, key: &PublicKey) -> Seal {
         match self.trusted.iter().find(|trusted| trusted.is(key)) {
             Some(trusted) => Seal::Trusted(trusted.name()),
@@ -218,31 +232,12 @@ impl Check<'_> {
     }
 }
 
-/// Where a file is not what the index says.
-fn difference(path: &str, known: &Indexed, bytes: &[u8]) -> (Option<usize>, String) {
-    if path.ends_with(".jsonl") {
-        let chain = Chain::read(bytes);
-        if let Some((line, message)) = chain.broken {
-            return (Some(line), message);
-        }
-        let found = chain.records.len();
-        return match known
-            .records
-            .map(|known| usize::try_from(known).unwrap_or(usize::MAX))
-        {
-            Some(known) if known > found => (
-                Some(found + 1),
-                format!("the end is missing: the index says {known} lines"),
-            ),
-            Some(known) if known < found => (
-                Some(known + 1),
-                "it was added: the index does not know it".to_owned(),
-            ),
-            _ => (
-                None,
-                "it is another chain than the one that the index names".to_owned(),
-            ),
-        };
+/// Where a file is not what the manifest says.
+fn difference(path: &str, known: &Listed, bytes: &[u8]) -> (Option<usize>, String) {
+    if path.ends_with(".jsonl")
+        && let Some((line, message)) = Chain::read(bytes).broken
+    {
+        return (Some(line), message);
     }
     if path.ends_with(JOURNAL) {
         match crate::store::verify(Path::new(path), bytes) {
@@ -260,11 +255,14 @@ fn difference(path: &str, known: &Indexed, bytes: &[u8]) -> (Option<usize>, Stri
     }
     let length = bytes.len() as u64;
     if length == known.bytes {
-        (None, "its content is not what the index says".to_owned())
+        (None, "its content is not what the manifest says".to_owned())
     } else {
         (
             None,
-            format!("it has {length} bytes, and the index says {}", known.bytes),
+            format!(
+                "it has {length} bytes, and the manifest says {}",
+                known.bytes
+            ),
         )
     }
 }
