@@ -100,6 +100,8 @@ impl From<engine::Error> for Failure {
             engine::Error::Store(error) => error.into(),
             engine::Error::Refused(message) => Self::new(Exit::REFUSED, message),
             engine::Error::Evidence(error) => error.into(),
+            engine::Error::Secrets(_) => Self::usage(error.to_string())
+                .help("set the variables, or give `--secrets-file`; every node waits for them, so that none prints one unseen"),
             engine::Error::Output { .. } => Self::new(Exit::UNEXPECTED, error.to_string()).help(
                 "nothing was changed; put the file back from a copy: the evidence bundle of an ended run has it in `outputs/`",
             ),

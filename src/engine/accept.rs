@@ -87,6 +87,7 @@ impl Driver {
         self.compiled = open.compiled;
         self.plan = Arc::clone(&self.compiled.plan);
         self.redactor = self.engine.redactor(&self.plan);
+        self.missing_secrets = self.engine.missing_secrets(&self.plan);
         self.state = open.state;
         observer.event(&self.plan, &self.state, &event);
         Ok(stale)

@@ -248,6 +248,9 @@ impl Driver {
         id: InstanceId,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
+        if let Some(missing) = &self.missing_secrets {
+            return Err(Error::Secrets(missing.clone()));
+        }
         let attempt = self.state.instance(id).attempt + 1;
         let path = self.state.instance(id).path.clone();
         let key = Digest::of_parts([

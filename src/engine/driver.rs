@@ -74,6 +74,8 @@ pub struct Driver {
     pub(super) torn: u64,
     /// What must not be in anything that nodes say.
     pub(super) redactor: Redactor,
+    /// Without them nothing is started.
+    pub(super) missing_secrets: Option<String>,
     _lock: RunLock,
 }
 
@@ -104,6 +106,7 @@ impl Driver {
         state.set_durable(&plan, journal.durable());
         Self {
             redactor: engine.redactor(&plan),
+            missing_secrets: engine.missing_secrets(&plan),
             engine: engine.clone(),
             inbox: Inbox::new(dir.inbox()),
             dir,

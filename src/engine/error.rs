@@ -36,6 +36,9 @@ pub enum Error {
         /// What is wrong with which file.
         message: String,
     },
+    /// Secrets that the flow names are not there.
+    #[error("the flow needs secrets that are not there: {0}; no node was started")]
+    Secrets(String),
     /// The request does not fit the run.
     #[error("{0}")]
     Refused(String),

@@ -1,6 +1,6 @@
 //! [`SecretsFile`]: secrets from a file, and where a secret is looked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -122,22 +122,39 @@ impl Engine {
     /// Takes the secrets that any node of a flow is given out of what its nodes say: one node may
     /// leave behind what the next one prints.
     pub(super) fn redactor(&self, plan: &Plan) -> Redactor {
-        let bindings = plan
-            .scopes()
-            .flat_map(|scope| &scope.nodes)
-            .flat_map(|node| node.bindings());
-        Redactor::new(
-            bindings
-                .flat_map(Binding::uses)
-                .filter_map(|used| match used {
-                    Use::Reference(reference) => match &reference.head {
-                        Head::Secret(name) => self.secret(name),
-                        _ => None,
-                    },
-                    _ => None,
-                }),
-        )
+        Redactor::new(named(plan).filter_map(|name| self.secret(name)))
     }
+
+    /// The variables of secrets that any node of the flow names and that are not there. Nothing runs
+    /// without them, also no other node: what is not known cannot be taken out of what it says.
+    pub(super) fn missing_secrets(&self, plan: &Plan) -> Option<String> {
+        let missing: BTreeSet<&str> = named(plan)
+            .filter(|name| self.secret(name).is_none())
+            .collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let variables: Vec<String> = missing
+            .iter()
+            .map(|name| format!("`{}`", secret_variable(name)))
+            .collect();
+        Some(variables.join(", "))
+    }
+}
+
+/// The secrets that the nodes of a flow name.
+fn named(plan: &Plan) -> impl Iterator<Item = &str> {
+    let nodes = plan.scopes().flat_map(|scope| &scope.nodes);
+    let uses = nodes
+        .flat_map(|node| node.bindings())
+        .flat_map(Binding::uses);
+    uses.filter_map(|used| match used {
+        Use::Reference(reference) => match &reference.head {
+            Head::Secret(name) => Some(name.as_str()),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// What the environment variables that hold secrets begin with.

@@ -37,6 +37,9 @@ impl Engine {
     ) -> Result<Driver, Error> {
         let inputs = resolve_inputs(&compiled.plan, given).map_err(Error::Invalid)?;
         let env = self.record_env(&compiled.plan).map_err(Error::Invalid)?;
+        if let Some(missing) = self.missing_secrets(&compiled.plan) {
+            return Err(Error::Secrets(missing));
+        }
         let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder("run"))?;
         if dir.journal().exists() {

@@ -436,3 +436,39 @@ fn a_secret_is_not_read_as_a_variable_that_is_written_down() {
     ");
     assert!(!test.exists("artifacts/runs"));
 }
+
+/// One node may leave behind what a later one prints, so the later one needs the secret too: to have it
+/// taken out.
+#[test]
+fn nothing_runs_without_every_secret_of_the_flow() {
+    let test = Test::new().file(
+        "f.yaml",
+        "nodes:\n  - { name: A, type: process, env: { T: '${secrets.tok}' }, command: [sh, -c, 'echo \"cfg=$T\" > cfg.txt'] }\n  - { name: G, type: approval, approval: {} }\n  - { name: B, type: process, command: [cat, cfg.txt] }\n",
+    );
+    let said = test.output(["run", "f.yaml", "--run-id", "none"]);
+    assert!(
+        said.code != 0 && said.stderr.contains("FLOWCTL_SECRET_TOK"),
+        "{}",
+        said.stderr
+    );
+    assert!(!test.exists("artifacts/runs/none/journal.jsonl"));
+    let test = test.env("FLOWCTL_SECRET_TOK", "Sup3rS3cretValue");
+    test.output(["run", "f.yaml", "--run-id", "r"]).exits(5);
+    let without = |arguments: &[&str]| {
+        let mut command = test.command(arguments);
+        command.env_remove("FLOWCTL_SECRET_TOK");
+        command.output().unwrap()
+    };
+    let said = without(&["approve", "r", "--resume"]);
+    assert!(!said.status.success());
+    assert!(String::from_utf8_lossy(&said.stderr).contains("`FLOWCTL_SECRET_TOK`"));
+    assert_eq!(test.count("r", "node_started", "B"), 0);
+    // The answer itself was taken; with the secret the run goes on.
+    test.output(["resume", "r"]).exits(0);
+    for path in [
+        "artifacts/runs/r/journal.jsonl",
+        "artifacts/runs/r/logs/B.log",
+    ] {
+        assert!(!test.read(path).contains("Sup3rS3cret"), "{path}");
+    }
+}
