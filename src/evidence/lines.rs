@@ -162,7 +162,7 @@ mod tests {
             })
             .collect();
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.join("\n") + "\n";
         std::fs::write(file.path(), text).expect("it is written");
         (file, lines)
     }

@@ -262,7 +262,7 @@ mod tests {
                 at + 1
             );
             head = Digest::of(format!("{head}{body}").as_bytes()).hex();
-            text.push_str(&format!("{body},\"hash\":\"{head}\"}}\n"));
+            text.extend([&body, ",\"hash\":\"", &head, "\"}\n"].map(str::to_owned));
         }
         fs::create_dir_all(&run.path).expect("a folder");
         fs::write(run.journal(), text).expect("a journal");
