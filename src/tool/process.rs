@@ -126,10 +126,13 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         }
     };
     feed.abort();
-    let all = stdout.drain().await && stderr.drain().await;
+    let mut all = stdout.drain().await && stderr.drain().await;
     // Whatever the command left behind in its group goes with it.
     signal(group, Signal::KILL);
-    if !all && !(stdout.drain().await && stderr.drain().await) {
+    if !all {
+        all = stdout.drain().await && stderr.drain().await;
+    }
+    if !all {
         if let Some(log) = &spec.log {
             log.write(b"[flowctl] a process that the command left behind holds its output open; it is not read any more\n");
         }

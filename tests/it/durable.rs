@@ -143,7 +143,7 @@ fn large(seed: &str, between: &str) -> Test {
     let yaml = format!(
         "name: large
 nodes:
-  - {{ name: Make, type: process, command: [sh, -c, 'yes {seed} | head -c 3000000'] }}
+  - {{ name: Make, type: process, evidence: true, command: [sh, -c, 'yes {seed} | head -c 3000000'] }}
 {between}  - {{ name: Read, type: process, command: [wc, -c], inputs: {{ it: '${{Make.output.stdout}}' }} }}
 outputs: {{ read: '${{Read.output.stdout}}', made: '${{Make.output.stdout}}' }}
 "
@@ -195,6 +195,8 @@ fn a_large_output_is_a_file_and_everybody_reads_it() {
     assert_eq!(test.read(&bundled), file);
     let log = test.read("artifacts/evidence/runs/Make.jsonl");
     assert!(log.len() < 2000 && log.contains(&sha256));
+    let folder = format!("artifacts/evidence/outputs/{sha256}.json");
+    assert_eq!(test.read(&folder), file);
     test.output(["evidence", "verify"]).exits(0);
     let alone = Test::new();
     copy(

@@ -71,13 +71,18 @@ fn print_new(
         let length = fs::metadata(&path).map_or(0, |found| found.len());
         // At first, and when the log that was followed was put aside meanwhile.
         if from.is_none_or(|from| length < from) {
-            let (end, some) = print_from(&put_aside(&path), from.unwrap_or(0), &name, output)?;
+            let (end, some) = print_from(
+                &put_aside(&path),
+                from.unwrap_or(0),
+                name.as_deref(),
+                output,
+            )?;
             printed |= some;
             if some || end > 0 || from.is_some() {
                 from = Some(0);
             }
         }
-        let (end, some) = print_from(&path, from.unwrap_or(0), &name, output)?;
+        let (end, some) = print_from(&path, from.unwrap_or(0), name.as_deref(), output)?;
         printed |= some;
         seen.insert(path, end);
     }
@@ -89,7 +94,7 @@ fn print_new(
 fn print_from(
     path: &Path,
     from: u64,
-    name: &Option<String>,
+    name: Option<&str>,
     output: &mut Output,
 ) -> std::result::Result<(u64, bool), Failure> {
     let Ok(mut file) = fs::File::open(path) else {
