@@ -405,8 +405,15 @@ fn a_resumed_run_is_given_its_secrets_again() {
         "nodes:\n  - { name: Ok, type: approval }\n  - { name: A, type: process, command: [echo, '${secrets.t}'] }\noutputs: { o: '${A.output.stdout}' }\n",
     );
     file(&test, "s.yaml", "t: s3cr3t-value\n");
-    test.output(["run", "flow.yaml", "--run-id", "r", "--secrets-file", "s.yaml"])
-        .exits(5);
+    test.output([
+        "run",
+        "flow.yaml",
+        "--run-id",
+        "r",
+        "--secrets-file",
+        "s.yaml",
+    ])
+    .exits(5);
     test.output(["approve", "r", "--resume"])
         .exits(2)
         .says("`FLOWCTL_SECRET_T`");
