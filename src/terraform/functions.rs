@@ -72,7 +72,7 @@ const FUNCTIONS: &[Function] = functions! {
     "startswith" startswith;
     "strcontains" strcontains;
     "substr" substr;
-    "tobool" same, carries;
+    "tobool" tobool;
     "tolist" same, carries;
     "tomap" same, carries;
     "tonumber" tonumber;
@@ -174,8 +174,11 @@ fn replace(args: &[Value]) -> Option<Value> {
 }
 
 fn split(args: &[Value]) -> Option<Value> {
-    let parts = text(args, 1)?.split(text(args, 0)?);
-    Some(Value::Array(parts.map(Value::from).collect()))
+    let (separator, text) = (text(args, 0)?, text(args, 1)?);
+    if separator.is_empty() {
+        return Some(text.chars().map(|c| Value::from(c.to_string())).collect());
+    }
+    Some(text.split(separator).map(Value::from).collect())
 }
 
 fn join(args: &[Value]) -> Option<Value> {
@@ -296,6 +299,22 @@ fn tonumber(args: &[Value]) -> Option<Value> {
     }
 }
 
+fn tobool(args: &[Value]) -> Option<Value> {
+    match args.first()? {
+        Value::Null => Some(Value::Null),
+        value => truth(value).map(Value::from),
+    }
+}
+
+/// A bool as Terraform reads it.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
 fn range(args: &[Value]) -> Option<Value> {
     let (from, to) = match args {
         [to] => (0, to.as_i64()?),
@@ -303,7 +322,12 @@ fn range(args: &[Value]) -> Option<Value> {
         _ => return None,
     };
     // Terraform's own limit.
-    (to.checked_sub(from)? <= 1024).then(|| (from..to).map(Value::from).collect())
+    let count = to.checked_sub(from)?.unsigned_abs();
+    let numbers = (0..count).map(|at| {
+        let at = at.cast_signed();
+        Value::from(if to < from { from - at } else { from + at })
+    });
+    (count <= 1024).then(|| numbers.collect())
 }
 
 // ---- collections -----------------------------------------------------------------------------------
@@ -324,7 +348,7 @@ fn alltrue(args: &[Value]) -> Option<Value> {
     Some(
         list(args, 0)?
             .iter()
-            .all(|item| item.as_bool() == Some(true))
+            .all(|item| truth(item) == Some(true))
             .into(),
     )
 }
@@ -333,7 +357,7 @@ fn anytrue(args: &[Value]) -> Option<Value> {
     Some(
         list(args, 0)?
             .iter()
-            .any(|item| item.as_bool() == Some(true))
+            .any(|item| truth(item) == Some(true))
             .into(),
     )
 }
@@ -523,7 +547,11 @@ mod tests {
     use hcl::eval::Evaluate as _;
 
     /// Results of Terraform 1.11's own `terraform console`.
-    const CASES: [(&str, &str); 30] = [
+    const CASES: [(&str, &str); 34] = [
+        (r#"tobool("true")"#, "true"),
+        (r#"anytrue(["true"])"#, "true"),
+        ("range(3, 0)", "[3, 2, 1]"),
+        (r#"split("", "abc")"#, r#"["a", "b", "c"]"#),
         (r#"join(", ", ["a", "b"])"#, r#""a, b""#),
         (r#"substr("hello", 1, 3)"#, r#""ell""#),
         (r#"substr("hello", 1, -1)"#, r#""ello""#),

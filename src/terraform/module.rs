@@ -1,16 +1,37 @@
 //! [`Scope`]: the values of one module, and the evaluation of its expressions.
 
 use hcl::eval::{Context, Evaluate as _};
+use hcl::expr::{BinaryOp, BinaryOperator, ForExpr, Operation, TemplateExpr, UnaryOp};
+use hcl::template::{Element, Template};
 use hcl::{Block, Body, Expression, Map, ObjectKey, Value};
 
 use super::configuration::Folder;
 use super::functions;
 use super::types;
-use super::value::{has_unknown, unknown};
+use super::value::{has_unknown, is_unknown, unknown};
 
 /// What expressions of a module see.
 pub(super) struct Scope {
     context: Context<'static>,
+    /// Steps of evaluations so far.
+    steps: std::rc::Rc<std::cell::Cell<usize>>,
+}
+
+/// Steps of loops and templates in a module, at most.
+const STEPS: usize = 100_000;
+/// A text, at most.
+const LONGEST: usize = 1 << 20;
+/// The name under which the value within a traversal is put.
+const INNER: &str = "flowctl_inner";
+
+/// A condition's value, as Terraform converts it.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) if text == "true" => Some(true),
+        Value::String(text) if text == "false" => Some(false),
+        _ => None,
+    }
 }
 
 impl Scope {
@@ -21,7 +42,10 @@ impl Scope {
         for (root, value) in folder.references.roots() {
             context.declare_var(identifier(root), value.clone());
         }
-        let mut scope = Self { context };
+        let mut scope = Self {
+            context,
+            steps: std::rc::Rc::default(),
+        };
         let variables = scope.variables(folder, given);
         scope.declare("var", Value::Object(variables));
         scope.declare_locals(folder);
@@ -36,7 +60,11 @@ impl Scope {
     fn variables(&self, folder: &Folder, given: &Map<String, Value>) -> Map<String, Value> {
         let declared = blocks(&folder.blocks, "variable").filter_map(|block| {
             let name = block.labels().first()?.as_str();
-            let value = match (given.get(name), attribute(block.body(), "default")) {
+            let default = attribute(block.body(), "default");
+            let nullable = attribute(block.body(), "nullable").map(|it| self.evaluate(it));
+            let nullable = nullable.as_ref().and_then(truth).unwrap_or(true);
+            let given = given.get(name).filter(|value| nullable || !value.is_null());
+            let value = match (given, default) {
                 (Some(value), _) => value.clone(),
                 (None, Some(default)) => self.evaluate(default),
                 (None, None) => unknown(),
@@ -50,36 +78,27 @@ impl Scope {
         declared.collect()
     }
 
-    /// Locals may name each other in any order: what can be settled is, until nothing changes.
+    /// Locals may name each other in any order: all are evaluated until nothing changes. A value that
+    /// is not settled yet is unknown, and so is what hangs on it.
     fn declare_locals(&mut self, folder: &Folder) {
-        let mut pending: Vec<(&str, &Expression)> = blocks(&folder.blocks, "locals")
+        let locals: Vec<(&str, &Expression)> = blocks(&folder.blocks, "locals")
             .flat_map(|block| block.body().attributes())
             .map(|attribute| (attribute.key(), attribute.expr()))
             .collect();
-        let mut settled = Map::new();
-        self.declare("local", Value::Object(settled.clone()));
-        loop {
-            let before = pending.len();
-            pending.retain(
-                |(name, expression)| match expression.evaluate(&self.context) {
-                    Ok(value) => {
-                        settled.insert((*name).to_owned(), value);
-                        false
-                    }
-                    Err(_) => true,
-                },
-            );
+        let mut settled: Map<String, Value> = locals
+            .iter()
+            .map(|(name, _)| ((*name).to_owned(), unknown()))
+            .collect();
+        for _ in 0..=locals.len() {
             self.declare("local", Value::Object(settled.clone()));
-            if pending.is_empty() {
+            let next: Map<String, Value> = locals
+                .iter()
+                .map(|(name, expression)| ((*name).to_owned(), self.evaluate(expression)))
+                .collect();
+            if next == settled || self.gave_up() {
                 return;
             }
-            if pending.len() == before {
-                break;
-            }
-        }
-        for (name, expression) in pending {
-            settled.insert(name.to_owned(), self.evaluate(expression));
-            self.declare("local", Value::Object(settled.clone()));
+            settled = next;
         }
     }
 
@@ -95,14 +114,170 @@ impl Scope {
                 Value::Object(fields.collect())
             }
             Expression::Parenthesis(inner) => self.evaluate(inner),
-            Expression::Conditional(choice) => match choice.cond_expr.evaluate(&self.context) {
-                Ok(Value::Bool(true)) => self.evaluate(&choice.true_expr),
-                Ok(Value::Bool(false)) => self.evaluate(&choice.false_expr),
-                _ => unknown(),
+            Expression::Conditional(choice) => match truth(&self.evaluate(&choice.cond_expr)) {
+                Some(true) => self.evaluate(&choice.true_expr),
+                Some(false) => self.evaluate(&choice.false_expr),
+                None => unknown(),
             },
             Expression::FuncCall(call) => self.call(call),
+            Expression::Operation(operation) => self.operate(operation),
+            Expression::ForExpr(each) => self.for_each(each).unwrap_or_else(unknown),
+            Expression::TemplateExpr(template) => self.template(template).unwrap_or_else(unknown),
+            Expression::Traversal(traversal)
+                if !matches!(traversal.expr, Expression::Variable(_)) =>
+            {
+                let mut context = self.context.clone();
+                context.declare_var(identifier(INNER), self.evaluate(&traversal.expr));
+                let variable = hcl::expr::Variable::unchecked(INNER);
+                let outer = hcl::expr::Traversal::new(variable, traversal.operators.clone());
+                outer.evaluate(&context).unwrap_or_else(|_| unknown())
+            }
             other => other.evaluate(&self.context).unwrap_or_else(|_| unknown()),
         }
+    }
+
+    /// An operation on something unknown is unknown, unless the other side decides it alone.
+    fn operate(&self, operation: &Operation) -> Value {
+        let known = match operation {
+            Operation::Unary(unary) => {
+                let value = self.evaluate(&unary.expr);
+                if has_unknown(&value) {
+                    return unknown();
+                }
+                Operation::Unary(UnaryOp::new(unary.operator, Expression::from(value)))
+            }
+            Operation::Binary(binary) => {
+                let (left, right) = (
+                    self.evaluate(&binary.lhs_expr),
+                    self.evaluate(&binary.rhs_expr),
+                );
+                let decides = match binary.operator {
+                    BinaryOperator::And => Some(false),
+                    BinaryOperator::Or => Some(true),
+                    _ => None,
+                };
+                if decides.is_some() && [truth(&left), truth(&right)].contains(&decides) {
+                    return Value::from(decides == Some(true));
+                }
+                let is_null = left.is_null() || right.is_null();
+                let unknown_whole = is_unknown(&left) || is_unknown(&right);
+                // A variable that must be given is given: it is not null, whatever else it is.
+                if is_null && unknown_whole {
+                    return match binary.operator {
+                        BinaryOperator::Eq => Value::from(false),
+                        BinaryOperator::NotEq => Value::from(true),
+                        _ => unknown(),
+                    };
+                }
+                if has_unknown(&left) || has_unknown(&right) {
+                    return unknown();
+                }
+                let (left, right) = (Expression::from(left), Expression::from(right));
+                Operation::Binary(BinaryOp::new(left, binary.operator, right))
+            }
+        };
+        known.evaluate(&self.context).unwrap_or_else(|_| unknown())
+    }
+
+    /// `None` when it is unknown which elements there are.
+    fn for_each(&self, each: &ForExpr) -> Option<Value> {
+        let collection = self.evaluate(&each.collection_expr);
+        let items: Vec<(Value, Value)> = match &collection {
+            Value::Array(items) => {
+                let numbered = items.iter().enumerate();
+                numbered
+                    .map(|(at, item)| (Value::from(at), item.clone()))
+                    .collect()
+            }
+            Value::Object(_) => elements(&collection)?,
+            _ => return None,
+        };
+        let (mut list, mut object) = (Vec::new(), Map::new());
+        for (key, value) in items {
+            self.step()?;
+            let mut inner = self.inside();
+            if let Some(name) = &each.key_var {
+                inner.context.declare_var(name.clone(), key);
+            }
+            inner.context.declare_var(each.value_var.clone(), value);
+            if let Some(condition) = &each.cond_expr
+                && !truth(&inner.evaluate(condition))?
+            {
+                continue;
+            }
+            let value = inner.evaluate(&each.value_expr);
+            let Some(key) = &each.key_expr else {
+                list.push(value);
+                continue;
+            };
+            let key = match inner.evaluate(key) {
+                key if has_unknown(&key) => return None,
+                Value::String(key) => key,
+                key @ (Value::Bool(_) | Value::Number(_)) => key.to_string(),
+                _ => return None,
+            };
+            if each.grouping {
+                let group = object
+                    .entry(key)
+                    .or_insert_with(|| Value::Array(Vec::new()));
+                group.as_array_mut()?.push(value);
+            } else {
+                object.insert(key, value);
+            }
+        }
+        Some(if each.key_expr.is_some() {
+            Value::Object(object)
+        } else {
+            Value::Array(list)
+        })
+    }
+
+    /// `None` for a template that this room does not evaluate.
+    fn template(&self, expression: &TemplateExpr) -> Option<Value> {
+        let template = Template::from_expr(expression).ok()?;
+        let elements = template.elements();
+        if let [Element::Interpolation(only)] = elements {
+            return Some(self.evaluate(&only.expr));
+        }
+        let mut text = String::new();
+        for element in elements {
+            self.step()?;
+            match element {
+                Element::Literal(literal) => text.push_str(literal),
+                Element::Interpolation(interpolation) => match self.evaluate(&interpolation.expr) {
+                    Value::String(inner) => text.push_str(&inner),
+                    value @ (Value::Bool(_) | Value::Number(_)) => {
+                        text.push_str(&value.to_string());
+                    }
+                    _ => return None,
+                },
+                Element::Directive(_) => return None,
+            }
+            if text.len() > LONGEST {
+                return None;
+            }
+        }
+        Some(Value::from(text))
+    }
+
+    /// A scope within this one, for the variables of a loop.
+    fn inside(&self) -> Self {
+        Self {
+            context: self.context.clone(),
+            steps: std::rc::Rc::clone(&self.steps),
+        }
+    }
+
+    /// Counts one step of an evaluation; `None` when there were too many: what a configuration says
+    /// may never end.
+    fn step(&self) -> Option<()> {
+        self.steps.set(self.steps.get() + 1);
+        (self.steps.get() < STEPS).then_some(())
+    }
+
+    /// Whether an evaluation was given up.
+    pub(super) fn gave_up(&self) -> bool {
+        self.steps.get() >= STEPS
     }
 
     fn call(&self, call: &hcl::expr::FuncCall) -> Value {

@@ -9,19 +9,29 @@ use super::configuration::Configuration;
 use super::module::{Scope, attribute, blocks, elements};
 use super::value::{is_unknown, part, part_fields};
 
-/// Arguments of every resource and module that are no attributes of it.
-const META: [&str; 9] = [
+/// Arguments of every resource that are no attributes of it.
+const META: [&str; 7] = [
     "connection",
     "count",
     "depends_on",
     "for_each",
     "lifecycle",
     "provider",
-    "providers",
     "provisioner",
-    "source",
 ];
 
+/// Arguments of a module call that are no variables of the module.
+const OF_CALLS: [&str; 6] = [
+    "count",
+    "depends_on",
+    "for_each",
+    "providers",
+    "source",
+    "version",
+];
+
+/// Calls of modules, at most.
+const CALLS: usize = 200;
 /// Modules within modules, at most.
 const DEPTH: usize = 16;
 /// Resources, at most.
@@ -39,6 +49,7 @@ pub struct Plan {
     pub open: Vec<String>,
     /// The folders of its modules.
     folders: BTreeSet<String>,
+    calls: usize,
 }
 
 impl Plan {
@@ -89,6 +100,14 @@ impl Plan {
             self.open.push(format!("there is no module in `{folder}`"));
             return;
         };
+        self.calls += 1;
+        if self.calls > CALLS {
+            if self.calls == CALLS + 1 {
+                self.open
+                    .push(format!("there are more than {CALLS} modules"));
+            }
+            return;
+        }
         if depth > DEPTH {
             self.open
                 .push(format!("modules are nested deeper than {DEPTH}"));
@@ -127,10 +146,14 @@ impl Plan {
             };
             for (index, _) in self.instances(&mut scope, &here, block) {
                 let mut values = scope.values(block.body());
-                values.retain(|name, _| !META.contains(&name.as_str()));
+                values.retain(|name, _| !OF_CALLS.contains(&name.as_str()));
                 let here = format!("{here}{}", suffix(index.as_ref()));
                 self.module(configuration, &inner, &here, &values, depth + 1);
             }
+        }
+        if scope.gave_up() {
+            self.open
+                .push(format!("`{folder}` takes too many steps to evaluate"));
         }
     }
 
@@ -372,6 +395,99 @@ mod tests {
                 "cloud": { "name": "cloud", "expressions": { "region": { "constant_value": "eu" } } },
                 "cloud.there": { "name": "cloud", "expressions": { "region": {} } },
             })
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_decides_nothing() {
+        let plan = plan(&[
+            (
+                "root/main.tf",
+                r#"
+                    locals {
+                      here = length(data.a.b.id) == 36
+                      late = local.here ? 1 : 0
+                    }
+                    resource "a" "counted" { count = local.late }
+                    resource "a" "set" {
+                      x = data.a.b.id == "literal"
+                      y = [for i in [1, 2] : i if data.a.b.n > i]
+                      z = "a-${data.a.b.id}" != "a-b"
+                      either = data.a.b.on || true
+                      text = "true" ? 1 : 2
+                      given = { k = data.a.b.id }["k"] == null
+                    }
+                    module "m" {
+                      source     = "../module"
+                      https      = null
+                      connection = false
+                    }
+                "#,
+            ),
+            (
+                "module/main.tf",
+                r#"
+                    variable "https" {
+                      default  = false
+                      nullable = false
+                    }
+                    variable "connection" { default = true }
+                    variable "days" {
+                      type    = number
+                      default = "7"
+                    }
+                    resource "a" "inner" {
+                      https = var.https
+                      open  = var.connection
+                      days  = var.days
+                      no    = can(tobool("x"))
+                    }
+                "#,
+            ),
+        ]);
+        assert_eq!(
+            plan.open,
+            ["the `count` of a.counted is not known without Terraform"]
+        );
+        let change = &plan.resources[0]["change"];
+        assert_eq!(
+            change["after"],
+            json!({ "either": true, "text": 1, "given": false })
+        );
+        assert_eq!(
+            change["after_unknown"],
+            json!({ "x": true, "y": true, "z": true })
+        );
+        let inner = &plan.resources[1]["change"];
+        assert_eq!(
+            inner["after"],
+            json!({ "https": false, "open": false, "days": 7, "no": false })
+        );
+    }
+
+    #[test]
+    fn what_would_never_end_is_given_up() {
+        let calls = (1..7).map(|at| format!("module \"m{at}\" {{ source = \"./\" }}\n"));
+        let endless = plan(&[("root/main.tf", &calls.collect::<String>())]);
+        assert!(
+            endless
+                .open
+                .iter()
+                .any(|open| open.contains("more than 200 modules"))
+        );
+        let loops = "resource \"a\" \"b\" { x = [for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c]]] }\n";
+        let loops = plan(&[("root/main.tf", loops)]);
+        assert_eq!(loops.open, ["`root` takes too many steps to evaluate"]);
+        let doubling: String = (1..40)
+            .map(|at| format!("  d{at} = \"${{local.d{0}}}${{local.d{0}}}\"\n", at - 1))
+            .collect();
+        let doubling = format!(
+            "locals {{\n  d0 = \"x\"\n{doubling}}}\nresource \"a\" \"b\" {{ x = local.d39 }}\n"
+        );
+        let doubled = plan(&[("root/main.tf", &doubling)]);
+        assert_eq!(
+            doubled.resources[0]["change"]["after_unknown"],
+            json!({ "x": true })
         );
     }
 

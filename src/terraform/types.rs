@@ -4,11 +4,12 @@ use hcl::eval::{Context, Evaluate as _};
 use hcl::{Expression, Map, ObjectKey, Value};
 
 /// A value as a variable of that type holds it: fields that were left out get their defaults.
-///
-/// Other conversions (`"1"` to `1`) are not made.
 pub(super) fn conform(value: Value, constraint: &Expression) -> Value {
     let Expression::FuncCall(call) = constraint else {
-        return value;
+        return match constraint {
+            Expression::Variable(name) => primitive(value, name.as_str()),
+            _ => value,
+        };
     };
     let Some(inner) = call.args.first() else {
         return value;
@@ -29,6 +30,21 @@ pub(super) fn conform(value: Value, constraint: &Expression) -> Value {
         },
         (_, value) => value,
     }
+}
+
+/// Terraform converts between texts, numbers and bools where a type asks for it.
+fn primitive(value: Value, name: &str) -> Value {
+    let converted = match (name, &value) {
+        ("bool", Value::String(text)) => text.parse().ok().map(Value::Bool),
+        ("number", Value::String(text)) => text
+            .parse::<i64>()
+            .ok()
+            .map(Value::from)
+            .or_else(|| hcl::Number::from_f64(text.parse().ok()?).map(Value::Number)),
+        ("string", Value::Bool(_) | Value::Number(_)) => Some(Value::from(value.to_string())),
+        _ => None,
+    };
+    converted.unwrap_or(value)
 }
 
 fn object(

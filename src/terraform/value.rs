@@ -16,7 +16,11 @@ pub(super) fn unknown() -> Value {
 
 /// Whether nothing of the value is known.
 pub(super) fn is_unknown(value: &Value) -> bool {
-    value.as_str() == Some(UNKNOWN)
+    let Some(text) = value.as_str() else {
+        return false;
+    };
+    // Two unknown texts in a row are as unknown as one.
+    text.starts_with(UNKNOWN) && text.replace(UNKNOWN, "").is_empty()
 }
 
 /// Whether some of the value is not known.

@@ -85,11 +85,16 @@ fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
         .files()
         .filter(|file| {
             let name = file.path.rsplit('/').next().unwrap_or_default();
-            name.ends_with(".tf.json") || name == "override.tf" || name.ends_with("_override.tf")
+            name.ends_with(".tf.json")
+                || name == "override.tf"
+                || name.ends_with("_override.tf")
+                || name.ends_with(".auto.tfvars")
+                || name.starts_with("terraform.tfvars")
+                || name.ends_with(".auto.tfvars.json")
         })
         .map(|file| {
             let path = &file.path;
-            format!("{path}: JSON and override files are not judged; write it as a plain .tf file")
+            format!("{path}: JSON, override and tfvars files are not judged; write it as a plain .tf file")
         })
         .collect();
     if !unread.is_empty() {
