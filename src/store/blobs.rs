@@ -87,6 +87,12 @@ impl Blobs {
         Err(Error::NotItsName { path })
     }
 
+    /// Takes a file away that is not what its name says, so that it is written again when it comes again.
+    pub fn forget(&self, digest: Digest) {
+        self.kept().known.remove(&digest);
+        fs::remove_file(self.path(digest)).ok();
+    }
+
     /// Makes everything kept so far durable.
     ///
     /// # Errors

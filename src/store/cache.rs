@@ -127,7 +127,7 @@ impl Cache {
             Err(error) => {
                 // A damaged file of the right length would be taken for the right one when it is
                 // put there again.
-                fs::remove_file(self.blobs.path(kept.sha256)).ok();
+                self.blobs.forget(kept.sha256);
                 Err(error)
             }
         };

@@ -478,9 +478,10 @@ mod tests {
         let loops = "resource \"a\" \"b\" { x = [for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c]]] }\n";
         let loops = plan(&[("root/main.tf", loops)]);
         assert_eq!(loops.open, ["`root` takes too many steps to evaluate"]);
-        let doubling: String = (1..40)
+        let doubling: Vec<String> = (1..40)
             .map(|at| format!("  d{at} = \"${{local.d{0}}}${{local.d{0}}}\"\n", at - 1))
             .collect();
+        let doubling = doubling.concat();
         let doubling = format!(
             "locals {{\n  d0 = \"x\"\n{doubling}}}\nresource \"a\" \"b\" {{ x = local.d39 }}\n"
         );
