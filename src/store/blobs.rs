@@ -89,7 +89,10 @@ impl Blobs {
 
     /// Takes a file away that is not what its name says, so that it is written again when it comes again.
     pub fn forget(&self, digest: Digest) {
-        self.kept().known.remove(&digest);
+        let mut kept = self.kept();
+        kept.known.remove(&digest);
+        kept.unsynced.retain(|other| *other != digest);
+        drop(kept);
         fs::remove_file(self.path(digest)).ok();
     }
 
