@@ -23,6 +23,8 @@ mod export;
 #[cfg(feature = "export")]
 mod export_adx;
 
+#[cfg(target_os = "linux")]
+mod faults;
 mod flagship;
 mod gates;
 mod harness;
@@ -32,3 +34,5 @@ mod secrets;
 #[cfg(feature = "sign")]
 mod signed;
 mod terraform;
+#[cfg(target_os = "linux")]
+mod tracer;
