@@ -285,7 +285,7 @@ pub fn journal(data: &[u8]) {
 
 /// A run that waits at two gates.
 static PAUSED: LazyLock<(Plan, RunState)> = LazyLock::new(|| {
-    let text = "nodes:\n  - { name: Ok, type: approval }\n  - { name: Soon, type: approval, approval: { timeout: 1h } }\n";
+    let text = "nodes:\n  - { name: Ok, type: approval, approval: { scope: dependants } }\n  - { name: Soon, type: approval, approval: { timeout: 1h, scope: dependants } }\n";
     let mut problems = Diagnostics::default();
     let source = Arc::new(Source::new("f.yaml", text));
     let plan = Plan::compile(&source, &registry(BTreeMap::new()), &mut problems);

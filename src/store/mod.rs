@@ -13,7 +13,7 @@ mod line;
 mod lock;
 mod snapshot;
 
-pub use atomic::{create_new, replace, sync_dir};
+pub use atomic::{create_new, replace, replace_as, sweep, sync_dir};
 pub use blobs::Blobs;
 pub use error::Error;
 pub use inbox::{Inbox, Listed};

@@ -10,10 +10,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use nix::libc;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::crash::no_second_success;
-use crate::harness::{Ran, Test, not_run};
+use crate::harness::{Test, not_run};
 use crate::tracer::{self, Fault, Traced};
 
 /// Everything that a run can be made of: nodes side by side, an attempt that fails, items, a
@@ -237,10 +237,27 @@ fn possible(test: &str) -> bool {
     true
 }
 
+/// What a power cut adds to a kill: of what the command wrote to the journal, only what was synced is
+/// there, and half of the record after it.
+fn power_cut(test: &Test, ran: &Traced, before: u64) {
+    let path = test.journal("r");
+    let Ok(whole) = fs::read(&path) else { return };
+    // A new journal appears by rename, complete and synced.
+    let first = whole
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let synced = ran.synced.get(&path).copied().unwrap_or(0).max(before);
+    let durable = usize::try_from(synced).unwrap().max(first);
+    let torn = durable + (whole.len() - durable).min(40);
+    fs::write(&path, &whole[..torn]).unwrap();
+}
+
 /// One fault at one call of one stage, and everything that must hold after it.
-fn disturb(stage: &Stage, end_wanted: &End, fault: Fault, what: &str) {
+fn disturb(stage: &Stage, end_wanted: &End, fault: Fault, cut: bool, what: &str) {
     let test = again(&stage.test, stage.signed);
     let (args, code) = LIFE[stage.command];
+    let before = fs::metadata(test.journal("r")).map_or(0, |found| found.len());
     let mut command = test.command(args);
     command.env("RUST_BACKTRACE", "1");
     let ran = tracer::run(command, &test.path(""), fault).unwrap();
@@ -266,13 +283,21 @@ fn disturb(stage: &Stage, end_wanted: &End, fault: Fault, what: &str) {
         }
         Fault::None => {}
     }
+    if cut {
+        power_cut(&test, &ran, before);
+    }
     // What was acknowledged, by a record in the journal or by word of mouth.
     let journal = fs::read_to_string(test.journal("r")).unwrap_or_default();
     let whole = &journal[..journal.rfind('\n').map_or(0, |at| at + 1)];
     let kept = succeeded(&test);
     let before = effects(&test);
-    if ran.stderr.contains("succeeded: run r") {
-        assert!(whole.contains("\"run_succeeded\""), "{}", context());
+    for (told, event) in [
+        ("paused: ", "\"run_paused\""),
+        ("succeeded: run r", "\"run_succeeded\""),
+        ("succeeded: run r", "\"run_sealed\""),
+    ] {
+        let lost = ran.stderr.contains(told) && !whole.contains(event);
+        assert!(!lost, "{told} was told, and is lost; {}", context());
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let done = to_the_end(&test);
@@ -338,7 +363,7 @@ fn kills(signed: bool, at_most: [usize; 3]) {
                 "killed at call {at}, in an undisturbed run `{}`",
                 stage.calls[at]
             );
-            disturb(stage, &life.end, Fault::Kill(at), &what);
+            disturb(stage, &life.end, Fault::Kill(at), false, &what);
         }
     }
 }
@@ -347,6 +372,24 @@ fn kills(signed: bool, at_most: [usize; 3]) {
 fn killed_at_any_call() {
     if possible("faults::killed_at_any_call") {
         kills(false, [14, 10, 4]);
+    }
+}
+
+/// `kill -9` loses nothing that was written; a power cut loses what was not synced.
+#[test]
+fn the_power_fails_at_any_call() {
+    if !possible("faults::the_power_fails_at_any_call") {
+        return;
+    }
+    let life = life(false);
+    for (stage, at_most) in life.stages.iter().zip([12, 10]) {
+        for at in some(stage.calls.len(), at_most) {
+            let what = format!(
+                "cut at call {at}, in an undisturbed run `{}`",
+                stage.calls[at]
+            );
+            disturb(stage, &life.end, Fault::Kill(at), true, &what);
+        }
     }
 }
 
@@ -373,6 +416,7 @@ fn an_error_at_any_call() {
                     stage,
                     &life.end,
                     Fault::Fail(at, error, from_then_on),
+                    false,
                     &what,
                 );
             }
@@ -408,5 +452,4 @@ fn the_calls_of_a_run_are_what_the_design_says() {
         0
     );
     assert_eq!(journal.last(), Some(&"fdatasync"), "{journal:?}");
-    let _: (Ran, Value) = (test.output(["show", "r"]), json!(null));
 }

@@ -166,7 +166,13 @@ fn trace(child: &mut Child, dir: &Path, out: &Path, fault: Fault) -> nix::Result
                 proceed(pid, None)?;
             }
             WaitStatus::Stopped(pid, signal) => proceed(pid, Some(signal))?,
-            WaitStatus::PtraceEvent(pid, _, _) => proceed(pid, None)?,
+            WaitStatus::PtraceEvent(pid, _, event) => {
+                // The next stop of the program is the end of the `execve` that made it.
+                if event == libc::PTRACE_EVENT_EXEC {
+                    threads.entry(pid).or_default().inside = true;
+                }
+                proceed(pid, None)?;
+            }
             WaitStatus::Exited(pid, code) => {
                 threads.remove(&pid);
                 if pid == leader {
@@ -206,7 +212,11 @@ impl Call {
     fn of(pid: Pid, dir: &Path, out: &Path) -> Option<Self> {
         let found = ptrace::getregs(pid).ok()?;
         let arguments = [found.rdi, found.rsi, found.rdx, found.r10];
-        let fd = |at: usize| fs::read_link(format!("/proc/{pid}/fd/{}", arguments[at])).ok();
+        // Pipes and the like have no path.
+        let fd = |at: usize| {
+            let link = fs::read_link(format!("/proc/{pid}/fd/{}", arguments[at])).ok()?;
+            link.is_absolute().then_some(link)
+        };
         let text = |at: usize| path(pid, arguments[at]);
         let creates = |at: usize| {
             let flags = i32::try_from(arguments[at]).unwrap_or_default();
