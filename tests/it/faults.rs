@@ -47,7 +47,7 @@ const LIFE: [(&[&str], i32); 3] = [
     (&["evidence", "rebuild"], 0),
 ];
 
-fn workspace(signed: bool) -> Test {
+pub(crate) fn workspace(signed: bool) -> Test {
     let test = Test::new()
         .file("flow.yaml", FLOW)
         .file("child.yaml", CHILD)
@@ -99,7 +99,7 @@ fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn effects(test: &Test) -> BTreeMap<String, usize> {
+pub(crate) fn effects(test: &Test) -> BTreeMap<String, usize> {
     let mut counted = BTreeMap::new();
     for line in fs::read_to_string(test.home().join("effects"))
         .unwrap_or_default()
@@ -172,7 +172,7 @@ fn again(test: &Test, signed: bool) -> Test {
 
 /// What holds at the end of every life.
 #[track_caller]
-fn end(test: &Test, signed: bool) -> End {
+pub(crate) fn end(test: &Test, signed: bool) -> End {
     let outputs = test.output(["show", "r", "--json"]).exits(0).json()["outputs"].clone();
     let intact = test.output(["evidence", "verify", "--trusted-keys", "trusted"]);
     let intact = intact.exits(0);
@@ -199,7 +199,7 @@ fn end(test: &Test, signed: bool) -> End {
 
 /// Goes on with a life that was disturbed, as a person would: by `resume`, and by answering when asked.
 #[track_caller]
-fn to_the_end(test: &Test) -> Vec<String> {
+pub(crate) fn to_the_end(test: &Test) -> Vec<String> {
     let mut done = Vec::new();
     let mut step = |args: &[&str], codes: &[i32]| {
         let ran = test.output(args);

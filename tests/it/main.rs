@@ -36,3 +36,5 @@ mod signed;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod tracer;
+#[cfg(target_os = "linux")]
+mod world;
