@@ -6,7 +6,7 @@ use super::output::{Output, quote};
 use crate::engine::OpenRun;
 use crate::id::NodePath;
 use crate::run::{InstanceId, NodeState};
-use crate::value::Object;
+use crate::value::{Digest, Object};
 
 /// The object that `--json` prints.
 pub(super) fn json(run: &OpenRun, status: &str) -> Value {
@@ -180,13 +180,22 @@ pub(super) fn concrete(help: &str, run: &str, node: Option<&NodePath>, output: &
     parts.join("`")
 }
 
-/// Where the evidence of a run is, once it is sealed.
+/// Where the evidence of a run is, once it is sealed: a later run about the same may have its place.
 pub(super) fn bundle(run: &OpenRun) -> Option<String> {
-    run.events
+    let sealed = run
+        .events
         .iter()
         .rev()
         .find_map(|event| match &event.payload {
-            crate::run::Payload::RunSealed(data) => Some(data.bundle.clone()),
+            crate::run::Payload::RunSealed(data) if run.state.sealed() => Some(data),
             _ => None,
-        })
+        })?;
+    // Runs lie in `artifacts/runs/` of the workspace.
+    let workspace = run.dir.path.ancestors().nth(3)?;
+    let there = |path: &String| {
+        let manifest = std::fs::read(workspace.join(path).join("manifest.json"));
+        manifest.is_ok_and(|bytes| Digest::of(&bytes) == sealed.manifest)
+    };
+    let history = format!("{}/history/{}", sealed.bundle, run.id());
+    [sealed.bundle.clone(), history].into_iter().find(there)
 }

@@ -360,8 +360,16 @@ impl Folder {
                 Err(error) => return Err(error),
             }
         }
-        if let (Some(closed), Some(bundle)) = (&entry.bundle, bundle) {
-            self.place(closed, &entry.run, &bundle)?;
+        match (&entry.bundle, bundle) {
+            (Some(closed), Some(bundle)) => self.place(closed, &entry.run, &bundle)?,
+            // A bundle that a later one of its run replaced is not made, but it did take its place: the
+            // one before it is history from then on.
+            (Some(closed), None) => {
+                for path in self.step_aside(closed, &entry.run)? {
+                    self.remove(&path)?;
+                }
+            }
+            (None, _) => {}
         }
         let (line, head) = record::chain(entry.object(), &self.ledger.head);
         self.ledger.add(&line, 1, Some(head));
@@ -398,9 +406,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Puts a bundle in its place. The one of an earlier run moves to `history/<run>/`, complete
-    /// before anything of it is written over.
-    fn place(&mut self, closed: &Closed, run: &RunId, bundle: &Bundle) -> Result<(), Error> {
+    /// Copies the bundle of an earlier run to `history/<run>/`, complete before anything of it is
+    /// written over; gives its files where they still are.
+    fn step_aside(&mut self, closed: &Closed, run: &RunId) -> Result<Vec<String>, Error> {
         let top = format!("{BUNDLES}{}/", closed.name);
         let history = format!("{top}{HISTORY}");
         let before = self
@@ -431,6 +439,14 @@ impl Folder {
                 self.put(&moved, &bytes)?;
             }
         }
+        let there = there.into_iter().map(|(path, _)| format!("{top}{path}"));
+        Ok(there.collect())
+    }
+
+    /// Puts a bundle in its place; the one of an earlier run steps aside.
+    fn place(&mut self, closed: &Closed, run: &RunId, bundle: &Bundle) -> Result<(), Error> {
+        let there = self.step_aside(closed, run)?;
+        let top = format!("{BUNDLES}{}/", closed.name);
         for (path, bytes) in &bundle.files {
             if path != bundle::MANIFEST {
                 self.put(&format!("{top}{path}"), bytes)?;
@@ -440,11 +456,10 @@ impl Folder {
         if let Some(manifest) = bundle.files.get(bundle::MANIFEST) {
             self.put(&format!("{top}{}", bundle::MANIFEST), manifest)?;
         }
-        let own = format!("{history}{run}/");
+        let own = format!("{top}{HISTORY}{run}/");
         let stale: Vec<String> = there
-            .iter()
-            .filter(|(path, _)| !bundle.files.contains_key(path))
-            .map(|(path, _)| format!("{top}{path}"))
+            .into_iter()
+            .filter(|path| !bundle.files.contains_key(&path[top.len()..]))
             // An earlier bundle of the same run: its journal is the beginning of this one's.
             .chain(self.index.below(&own).map(|(path, _)| path.clone()))
             .collect();

@@ -94,7 +94,12 @@ impl Plan {
                 .push(format!("modules are nested deeper than {DEPTH}"));
             return;
         }
-        self.folders.insert(folder.to_owned());
+        if self.folders.insert(folder.to_owned()) {
+            let gaps = found.references.gaps();
+            self.open.extend(gaps.map(|name| {
+                format!("flowctl does not evaluate the function `{name}`, which `{folder}` calls")
+            }));
+        }
         let mut scope = Scope::new(found, given);
         if depth == 0 {
             for block in blocks(&found.blocks, "provider") {
@@ -378,6 +383,7 @@ mod tests {
                 variable "n" {}
                 resource "a" "b" { count = var.n }
                 resource "a" "c" { for_each = toset([a.b.id]) }
+                resource "a" "d" { x = [cidrsubnet("10.0.0.0/8", 4, 2), timestamp()] }
                 module "m" { source = "registry/x/y" }
                 module "n" { source = "../../outside" }
                 module "o" { source = "../nowhere" }
@@ -386,6 +392,7 @@ mod tests {
         assert_eq!(
             plan.open,
             [
+                "flowctl does not evaluate the function `cidrsubnet`, which `root` calls",
                 "the `count` of a.b is not known without Terraform",
                 "the `for_each` of a.c is not known without Terraform",
                 "module.m is no module of this tree",

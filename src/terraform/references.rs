@@ -1,9 +1,13 @@
 //! [`References`]: what the expressions of a module refer to beside its own variables and locals.
 
-use hcl::edit::expr::{Expression, Traversal, TraversalOperator};
-use hcl::edit::visit::{Visit, visit_traversal};
+use std::collections::BTreeSet;
+
+use hcl::edit::expr::{Expression, FuncCall, Traversal, TraversalOperator};
+use hcl::edit::structure::Block;
+use hcl::edit::visit::{Visit, visit_block, visit_func_call, visit_traversal};
 use hcl::{Map, Value};
 
+use super::functions;
 use super::value::unknown;
 
 /// Names that a plan knows by itself.
@@ -14,6 +18,8 @@ const OWN: [&str; 6] = ["var", "local", "each", "count", "self", "terraform"];
 #[derive(Clone, Debug, Default)]
 pub(super) struct References {
     roots: Map<String, Value>,
+    /// Functions that are called and not evaluated here.
+    gaps: BTreeSet<String>,
 }
 
 /// One step of a reference.
@@ -34,6 +40,11 @@ impl References {
         self.roots
             .iter()
             .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Functions that are called and that this room cannot evaluate.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = &str> {
+        self.gaps.iter().map(String::as_str)
     }
 
     fn note(&mut self, root: &str, steps: &[Step]) {
@@ -79,6 +90,21 @@ fn insert(slot: &mut Value, steps: &[Step]) {
 }
 
 impl Visit for References {
+    /// Types, validations and checks give no resource a value.
+    fn visit_block(&mut self, block: &Block) {
+        if !matches!(block.ident.as_str(), "variable" | "check" | "output") {
+            visit_block(self, block);
+        }
+    }
+
+    fn visit_func_call(&mut self, call: &FuncCall) {
+        let name = call.name.name.as_str();
+        if !call.name.namespace.is_empty() || !functions::is_covered(name) {
+            self.gaps.insert(name.to_owned());
+        }
+        visit_func_call(self, call);
+    }
+
     fn visit_traversal(&mut self, traversal: &Traversal) {
         if let Expression::Variable(root) = &traversal.expr
             && !OWN.contains(&root.as_str())

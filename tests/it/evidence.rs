@@ -52,6 +52,9 @@ fn many_runs(test: &Test) {
     test.output(["run", "many.yaml", "--run-id", "no"]).exits(5);
     test.output(["reject", "no", "--reason", "Not | like *this*"])
         .exits(0);
+    // Its bundle becomes history by one that is replaced later itself.
+    test.output(["run", "frail.yaml", "--run-id", "frail0"])
+        .exits(4);
     test.output(["run", "frail.yaml", "--run-id", "frail"])
         .exits(4);
     test.output(["run", "frail.yaml", "--run-id", "frail2"])
@@ -139,6 +142,7 @@ fn everything_is_made_again_to_the_byte() {
     for path in [
         "bundles/many/manifest.json",
         "bundles/many/history/no/manifest.json",
+        "bundles/frail/history/frail0/manifest.json",
         "bundles/frail/history/frail2/manifest.json",
         "bundles/slow/manifest.json",
         "bundles/secure-storage-product/history/p1/attestation.intoto.json",
@@ -214,6 +218,19 @@ fn what_is_damaged_is_made_again_and_kept_aside() {
     );
     assert!(String::from_utf8_lossy(&aside["runs/Gate.jsonl"]).contains("Now |"));
     test.output(["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn a_run_whose_place_was_taken_names_its_history() {
+    let test = workspace();
+    test.output(["run", "frail.yaml", "--run-id", "one"])
+        .exits(4);
+    let shown = |run: &str| test.output(["show", run]).exits(0).stdout;
+    assert!(shown("one").contains("\nevidence artifacts/evidence/bundles/frail\n"));
+    test.output(["run", "frail.yaml", "--run-id", "two"])
+        .exits(4);
+    assert!(shown("two").contains("\nevidence artifacts/evidence/bundles/frail\n"));
+    assert!(shown("one").contains("\nevidence artifacts/evidence/bundles/frail/history/one\n"));
 }
 
 #[test]

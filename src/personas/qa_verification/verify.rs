@@ -80,6 +80,21 @@ fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
         .filter_map(|file| Some((file.path.as_str(), tree.text(&file.path).ok()?)))
         .collect();
     let case = Case::new("QA-HC-01", "Every Terraform file is HCL", "iac").controls(&["cm-6"]);
+    // Terraform would merge them over what is judged here.
+    let unread: Vec<String> = plan
+        .files()
+        .filter(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            name.ends_with(".tf.json") || name == "override.tf" || name.ends_with("_override.tf")
+        })
+        .map(|file| {
+            let path = &file.path;
+            format!("{path}: JSON and override files are not judged; write it as a plain .tf file")
+        })
+        .collect();
+    if !unread.is_empty() {
+        return (case.of(unread, String::new()), None);
+    }
     match Configuration::read(texts.iter().map(|(path, text)| (*path, text.as_str()))) {
         Ok(configuration) => (
             case.passed(vec![format!("{} files", texts.len())]),
