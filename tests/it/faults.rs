@@ -18,7 +18,7 @@ use crate::tracer::{self, Fault, Traced};
 
 /// Everything that a run can be made of: nodes side by side, an attempt that fails, items, a
 /// sub-flow, files for the workspace, documents for the evidence, a gate, and one node after it.
-const FLOW: &str = r#"name: all
+const FLOW: &str = r"name: all
 nodes:
   - { name: A, type: process, output: json, command: [sh, -c, 'echo A >> $HOME/effects; echo 1'] }
   - { name: B, type: process, output: json, command: [sh, -c, 'echo B >> $HOME/effects; echo 2'], evidence: true }
@@ -29,12 +29,12 @@ nodes:
   - { name: Gate, type: approval, after: [B, Each, Retry, Pages] }
   - { name: Last, type: process, output: json, command: [sh, -c, 'echo Last >> $HOME/effects; echo 4'], after: [Gate] }
 outputs: { a: '${A.output}', b: '${B.output}', each: '${Each.output[*].stdout}', m: '${Sub.output.m}', last: '${Last.output}', pages: '${Pages.output.files}' }
-"#;
-const CHILD: &str = r#"inputs: { n: { type: integer } }
+";
+const CHILD: &str = r"inputs: { n: { type: integer } }
 nodes:
   - { name: M, type: process, output: json, command: [sh, -c, 'echo M >> $HOME/effects; echo 3'], inputs: { n: '${inputs.n}' } }
 outputs: { m: '${M.output}' }
-"#;
+";
 const SKILL: &str = "inputs:\n  who: { schema: { type: string } }\nfiles:\n  - { source: tree, target: site }\nevidence:\n  - { source: note.json.tera, target: notes/note.json }\n";
 /// RFC 8410, section 10.3: everybody knows it.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
@@ -145,7 +145,7 @@ fn life(signed: bool) -> Life {
     let mut stages = Vec::new();
     for (command, (args, code)) in LIFE.iter().enumerate() {
         let before = again(&test, signed);
-        let traced = tracer::run(test.command(*args), &test.path(""), Fault::None).unwrap();
+        let traced = tracer::run(&test.command(*args), &test.path(""), Fault::None).unwrap();
         assert_eq!(traced.code, *code, "{traced:?}");
         stages.push(Stage {
             test: before,
@@ -260,7 +260,7 @@ fn disturb(stage: &Stage, end_wanted: &End, fault: Fault, cut: bool, what: &str)
     let before = fs::metadata(test.journal("r")).map_or(0, |found| found.len());
     let mut command = test.command(args);
     command.env("RUST_BACKTRACE", "1");
-    let ran = tracer::run(command, &test.path(""), fault).unwrap();
+    let ran = tracer::run(&command, &test.path(""), fault).unwrap();
     let context = || {
         format!(
             "{what}\n--- {args:?} gave {}\n{}{}",
@@ -435,7 +435,7 @@ fn the_calls_of_a_run_are_what_the_design_says() {
         "nodes:\n  - { name: A, type: process, command: ['true'] }\n",
     );
     let Traced { code, calls, .. } = tracer::run(
-        test.command(["run", "flow.yaml", "--run-id", "r"]),
+        &test.command(["run", "flow.yaml", "--run-id", "r"]),
         &test.path(""),
         Fault::None,
     )

@@ -49,7 +49,7 @@ pub(crate) fn can_trace() -> Result<(), String> {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new("true");
     command.env("PATH", "/usr/bin:/bin");
-    run(command, dir.path(), Fault::None)
+    run(&command, dir.path(), Fault::None)
         .map(drop)
         .map_err(|error| format!("ptrace is not allowed here: {error}"))
 }
@@ -58,7 +58,7 @@ pub(crate) fn can_trace() -> Result<(), String> {
 ///
 /// # Errors
 /// When it cannot be traced.
-pub(crate) fn run(command: Command, dir: &Path, fault: Fault) -> nix::Result<Traced> {
+pub(crate) fn run(command: &Command, dir: &Path, fault: Fault) -> nix::Result<Traced> {
     let out = tempfile::tempdir().unwrap();
     let (stdout, stderr) = (out.path().join("stdout"), out.path().join("stderr"));
     // The shell waits until it is traced, and becomes the command: the tracer sees it from its first
