@@ -210,7 +210,7 @@ pub fn template(data: &[u8]) {
 }
 
 /// A flow with everything that can happen in it, for the events of hostile journals.
-const RUN: &str = include_str!("fuzzing.yaml");
+const RUN: &str = include_str!("fuzzing/run.yaml");
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let sources = files(RUN.as_bytes(), "run.yaml");
