@@ -32,6 +32,8 @@ pub mod evidence;
 pub mod export;
 pub mod expr;
 pub mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod id;
 pub mod personas;
 pub mod plan;

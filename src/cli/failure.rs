@@ -88,9 +88,29 @@ impl From<store::Error> for Failure {
                 .help("nothing was changed; restore the file from a copy, for example the one in the run's evidence bundle"),
             store::Error::NewerFormat { .. } => Self::new(Exit::UNEXPECTED, message).help("use the newer flowctl that wrote it; nothing was changed"),
             store::Error::Writer(_) => Self::new(Exit::UNEXPECTED, message).help("what was acknowledged is safe; make room and resume the run"),
-            store::Error::Io { .. } => Self::new(Exit::UNEXPECTED, message),
+            store::Error::Io { source, .. } => {
+                let failure = Self::new(Exit::UNEXPECTED, message);
+                match what_to_do(source.kind()) {
+                    Some(help) => failure.help(help),
+                    None => failure,
+                }
+            }
         }
     }
+}
+
+/// What a person can do about a file system that refuses.
+fn what_to_do(kind: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    Some(match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "nothing that was acknowledged is lost; make room, then do the same again"
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "nothing was changed; give the user who runs flowctl the right to write there, or choose another `--workspace`"
+        }
+        _ => return None,
+    })
 }
 
 impl From<engine::Error> for Failure {

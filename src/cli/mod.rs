@@ -8,7 +8,7 @@ mod exit;
 mod failure;
 mod output;
 mod progress;
-mod render;
+pub(crate) mod render;
 mod report;
 mod signals;
 mod ssh;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 
 /// All problems, for people.
-pub(super) fn text(problems: &Diagnostics) -> String {
+pub(crate) fn text(problems: &Diagnostics) -> String {
     let renderer = if super::output::colours() {
         Renderer::styled()
     } else {
@@ -104,7 +104,7 @@ fn mark(label: &Label, kind: AnnotationKind) -> annotate_snippets::Annotation<'_
 }
 
 /// All problems, for programs.
-pub(super) fn json(problems: &Diagnostics) -> Value {
+pub(crate) fn json(problems: &Diagnostics) -> Value {
     problems.sorted().into_iter().map(json_one).collect()
 }
 

@@ -72,6 +72,8 @@ pub struct Driver {
     /// Attempts that were begun and have not reported.
     pub(super) in_flight: BTreeSet<InstanceId>,
     pub(super) torn: u64,
+    /// Whether a driver before this one was publishing when it was cut off.
+    pub(super) cut_off: bool,
     /// What must not be in anything that nodes say.
     pub(super) redactor: Redactor,
     /// Without them nothing is started.
@@ -122,6 +124,7 @@ impl Driver {
             cancel: watch::channel(false),
             in_flight: BTreeSet::new(),
             torn: 0,
+            cut_off: false,
             _lock: lock,
         }
     }
@@ -284,7 +287,8 @@ impl Driver {
 
     /// Says that a run goes on which a driver left in the middle, or which had failed.
     fn take_up_again(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
-        let left = self.state.running().next().is_some() || self.state.publishing().is_some();
+        self.cut_off = self.state.publishing().is_some();
+        let left = self.state.running().next().is_some() || self.cut_off;
         if left {
             crate::tool::end_left_behind(&self.dir.path);
         }

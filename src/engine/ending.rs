@@ -87,7 +87,12 @@ impl Driver {
         };
         let workspace = self.engine.layout.workspace().to_owned();
         self.journal.sync().await?;
-        let mut result = publish::check(&workspace, &files, &self.blobs);
+        let mut result = if self.cut_off {
+            publish::tidy(&workspace, &self.dir.id, &files)
+        } else {
+            Ok(())
+        };
+        result = result.and_then(|()| publish::check(&workspace, &files, &self.blobs));
         if result.is_ok() && !files.is_empty() {
             self.emit(
                 PublishStarted {
@@ -98,7 +103,7 @@ impl Driver {
                 observer,
             )?;
             self.journal.sync().await?;
-            result = publish::write(&workspace, &files, &self.blobs);
+            result = publish::write(&workspace, &self.dir.id, &files, &self.blobs);
         }
         match result {
             Ok(()) => {

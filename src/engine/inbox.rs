@@ -51,7 +51,7 @@ pub enum Verdict {
 }
 
 /// Judges a request: the events that follow from it, in order.
-pub(super) fn judge(
+pub(crate) fn judge(
     plan: &Plan,
     state: &RunState,
     run: &RunId,

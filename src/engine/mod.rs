@@ -31,6 +31,8 @@ pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
 pub use environment::{Engine, Who};
 pub use error::Error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use inbox::judge;
 pub use inbox::{Request, Verdict, gate};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};

@@ -1,12 +1,13 @@
 //! Publishing: staged files into the workspace, in steps that `resume` can finish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::id::RunId;
 use crate::plan::Plan;
 use crate::run::{InstanceId, NodeState, RunState, StagedFile};
-use crate::store::{Blobs, replace};
+use crate::store::{Blobs, replace_as, sweep};
 use crate::value::Digest;
 
 /// Folders of the workspace that only flowctl and git write.
@@ -156,7 +157,12 @@ pub(super) fn check(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
 }
 
 /// Writes the files; those that are there already are left alone.
-pub(super) fn write(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Result<(), Conflict> {
+pub(super) fn write(
+    workspace: &Path,
+    run: &RunId,
+    files: &[StagedFile],
+    blobs: &Blobs,
+) -> Result<(), Conflict> {
     for file in files {
         let failed = |reason: String| Conflict {
             message: format!("`{}` cannot be written: {reason}", file.path),
@@ -170,7 +176,23 @@ pub(super) fn write(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
             .get(file.sha256)
             .map_err(|error| failed(error.to_string()))?;
         let target = inside(workspace, &file.path).map_err(&failed)?;
-        replace(&target, &bytes).map_err(|error| failed(error.to_string()))?;
+        replace_as(run.as_str(), &target, &bytes).map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Clears away what a publishing that was cut off has left in the folders it wrote to, and makes what
+/// it had put there durable: a file that is in place is not written again.
+pub(super) fn tidy(workspace: &Path, run: &RunId, files: &[StagedFile]) -> Result<(), Conflict> {
+    let folders: BTreeSet<PathBuf> = files
+        .iter()
+        .filter_map(|file| Some(inside(workspace, &file.path).ok()?.parent()?.to_owned()))
+        .collect();
+    for folder in folders {
+        sweep(run.as_str(), &folder).map_err(|error| Conflict {
+            message: error.to_string(),
+            help: "clear the way and resume the run".to_owned(),
+        })?;
     }
     Ok(())
 }
@@ -223,7 +245,7 @@ mod tests {
         assert!(!dir.path().join("a.txt").exists());
         fs::write(dir.path().join("b.txt"), "old").expect("it is written");
         assert_eq!(check(dir.path(), &files, &blobs), Ok(()));
-        write(dir.path(), &files, &blobs).expect("it is published");
+        write(dir.path(), &RunId::from("r"), &files, &blobs).expect("it is published");
         // Half of it done, all of it done: publishing again is the same.
         assert_eq!(check(dir.path(), &files, &blobs), Ok(()));
         assert_eq!(

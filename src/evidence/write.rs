@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::folder::{Close, Draft, Folder};
+use super::index::{INDEX, INDEX_ENVELOPE};
 use super::ledger::{self, Entry, Receipt};
 use super::material::Material;
 use super::node_log::log_name;
@@ -50,6 +51,9 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         signer,
     } = writing;
     let _lock = lock(layout)?;
+    let root = layout.evidence();
+    // Index and signature are written last: a crash there leaves nothing pending, but half a file.
+    sweep_here(&root);
     let mut folder = Folder::open(layout)?;
     if catch_up(&mut folder, layout, signer)? {
         // So that never more than one entry is ahead of the index.
@@ -117,6 +121,11 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         folder.announce(&prepared.entry)?;
         own.push(prepared.entry.clone());
         folder.perform(&material, prepared)?;
+        folder.conclude(signer, None)?;
+    }
+    // A crash may also have come between the index and its signature.
+    let unsigned = signer.is_some() && !root.join(INDEX_ENVELOPE).exists();
+    if unsigned && root.join(INDEX).exists() {
         folder.conclude(signer, None)?;
     }
     let bundle = own.last().and_then(|entry| entry.bundle.as_ref());
@@ -222,16 +231,25 @@ pub(super) fn draft(entry: &Entry, receipt: Option<&Receipt>) -> Result<Draft, E
 
 /// Removes the half-written files that a crash has left; nobody else writes now.
 pub(super) fn sweep(dir: &Path) {
+    for folder in sweep_here(dir) {
+        sweep(&folder);
+    }
+}
+
+/// The same in one folder; gives the folders in it.
+fn sweep_here(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut folders = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            sweep(&path);
+            folders.push(path);
         } else if name.starts_with(".flowctl-") && name.ends_with(".tmp") {
             fs::remove_file(path).ok();
         }
     }
+    folders
 }
 
 #[cfg(all(test, target_os = "linux"))]

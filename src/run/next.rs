@@ -111,7 +111,7 @@ impl RunState {
         let due = self
             .backoff
             .iter()
-            .filter(|(at, _)| *at <= now)
+            .filter(|(at, id)| *at <= now || self.clock_went_back(*id, *at, now))
             .map(|(_, id)| *id);
         for id in due.clone().filter(|id| self.is_composite(plan, *id)) {
             next.actions.push(Action::Enter(id));
@@ -154,6 +154,14 @@ impl RunState {
             next.actions.push(Action::Pause);
         }
         next
+    }
+
+    /// Whether the time is now so far before the failure that is waited out that the wait would be more
+    /// than doubled. Somebody has set the clock back; nobody meant the wait to last until it is the
+    /// same time again.
+    fn clock_went_back(&self, id: InstanceId, at: Timestamp, now: Timestamp) -> bool {
+        let failed = self.instance(id).ended;
+        failed.is_some_and(|failed| failed.duration_since(now) > at.duration_since(failed))
     }
 
     /// Whether an action of an earlier answer is still to be done: carrying out one may have made

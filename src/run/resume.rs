@@ -30,7 +30,13 @@ impl RunState {
             }
             let context = self.instance(id).context;
             self.context_mut(context).failing = None;
-            let handled = self.node(plan, id).on_error != Fallback::Fail;
+            let item = self.instance(id).item.is_some();
+            let handled = match self.node(plan, id).on_error {
+                Fallback::Fail => false,
+                Fallback::Continue => true,
+                // It stands in for the `foreach`, not for an item; and the `foreach` has not ended.
+                Fallback::Node(_) => !item,
+            };
             let instance = self.instance_mut(id);
             if !instance.state.ended() {
                 // Its end was overtaken by the end of what it is inside.

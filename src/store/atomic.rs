@@ -6,16 +6,58 @@ use std::path::Path;
 
 use super::error::Error;
 
+/// What a crash leaves behind is recognisable, and hidden from globs.
+const PREFIX: &str = ".flowctl-";
+const SUFFIX: &str = ".tmp";
+
 /// Writes a file in place of whatever is there.
 ///
 /// # Errors
 /// When anything on the way fails; the old content is then untouched.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let temporary = temporary(path, bytes)?;
+    let temporary = temporary(path, bytes, PREFIX)?;
     temporary
         .persist(path)
         .map_err(|error| Error::io("replace", path)(error.error))?;
     sync_dir(parent(path))
+}
+
+/// As [`replace`], for a folder that is not ours: what a crash leaves behind has its owner's name, so
+/// that [`sweep`] finds it there and takes away nothing else.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_as(owner: &str, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = temporary(path, bytes, &leaving(owner))?;
+    temporary
+        .persist(path)
+        .map_err(|error| Error::io("replace", path)(error.error))?;
+    sync_dir(parent(path))
+}
+
+/// Removes what a crash has left of an owner's [`replace_as`] in a folder, and makes the renames that
+/// came before it durable. A folder that is not there holds nothing.
+///
+/// # Errors
+/// When the folder cannot be synced.
+pub fn sweep(owner: &str, dir: &Path) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&leaving(owner)) && name.ends_with(SUFFIX) {
+            // If it cannot be removed, it is in the way of nothing.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+    sync_dir(dir)
+}
+
+/// How the temporary files of an owner begin. The dot at the end keeps `r` apart from `r2`.
+fn leaving(owner: &str) -> String {
+    format!("{PREFIX}{owner}.")
 }
 
 /// Writes a file that must not be there yet. `Ok(false)` when it is.
@@ -23,7 +65,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// When anything on the way fails.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
-    let temporary = temporary(path, bytes)?;
+    let temporary = temporary(path, bytes, PREFIX)?;
     match temporary.persist_noclobber(path) {
         Ok(_) => sync_dir(parent(path)).map(|()| true),
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
@@ -31,12 +73,11 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     }
 }
 
-fn temporary(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
+fn temporary(path: &Path, bytes: &[u8], prefix: &str) -> Result<tempfile::NamedTempFile, Error> {
     let parent = parent(path);
     fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
     let mut builder = tempfile::Builder::new();
-    // What a crash leaves behind is recognisable, and hidden from globs.
-    builder.prefix(".flowctl-").suffix(".tmp");
+    builder.prefix(prefix).suffix(SUFFIX);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -15,7 +15,7 @@ mod lock;
 mod scan;
 mod snapshot;
 
-pub use atomic::{create_new, replace, sync_dir};
+pub use atomic::{create_new, replace, replace_as, sweep, sync_dir};
 pub use blobs::Blobs;
 pub use cache::{Cache, CacheEntry, Cleared};
 pub use error::Error;

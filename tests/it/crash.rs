@@ -43,7 +43,7 @@ fn twelve_outputs() -> serde_json::Value {
 }
 
 /// No node ran again after its success was journaled, in any of the processes that drove the run.
-fn no_second_success(test: &Test, run: &str) {
+pub(crate) fn no_second_success(test: &Test, run: &str) {
     let mut done = std::collections::BTreeSet::new();
     for event in test.events(run) {
         let node = event["data"]["node"]

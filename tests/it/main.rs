@@ -25,6 +25,8 @@ mod export;
 #[cfg(feature = "export")]
 mod export_adx;
 
+#[cfg(target_os = "linux")]
+mod faults;
 mod flagship;
 mod gates;
 mod harness;
@@ -35,3 +37,7 @@ mod secrets;
 #[cfg(feature = "sign")]
 mod signed;
 mod terraform;
+#[cfg(target_os = "linux")]
+mod tracer;
+#[cfg(target_os = "linux")]
+mod world;
