@@ -529,12 +529,12 @@ fn bundles(layout: &Layout, notes: &mut Vec<String>) -> BTreeMap<RunId, Intact> 
                 ));
                 continue;
             };
-            let last = bundle.last;
             let run = bundle.material.run.clone();
-            if found
-                .get(&run)
-                .is_none_or(|other| other.material.last() < last)
-            {
+            if lives {
+                // Only how far it goes is compared; all of them would be a lot.
+                bundle.material.forget();
+            }
+            if found.get(&run).is_none_or(|other| other.last < bundle.last) {
                 found.insert(run, bundle);
             }
         }
