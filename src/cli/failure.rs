@@ -140,6 +140,16 @@ impl From<evidence::Error> for Failure {
                     "`flowctl evidence rebuild` makes it again from the journals, and keeps what is there now for whoever has to explain it; then resume the run",
                 )
             }
+            evidence::Error::Shortened { journal, longer, .. } => {
+                Self::new(Exit::UNEXPECTED, message).help(match longer {
+                    Some(longer) => format!(
+                        "nothing was changed; the journal lost its end: `{longer}` has more of it, see that it is intact with `flowctl evidence verify`, and copy it to `{journal}`"
+                    ),
+                    None => format!(
+                        "nothing was changed; the journal lost its end: put `{journal}` back from a copy"
+                    ),
+                })
+            }
             evidence::Error::Unsigned { .. } => Self::new(Exit::UNEXPECTED, message)
                 .help("give the same `--signing-key` again, or `flowctl evidence rebuild`"),
             evidence::Error::Run { .. } => Self::new(Exit::UNEXPECTED, message),

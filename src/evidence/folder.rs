@@ -21,7 +21,8 @@ use super::index::{
 };
 use super::ledger::{self, Appended, Closed, Entry, write};
 use super::lines::Lines;
-use super::material::Material;
+use super::material::{Material, is_inside};
+use super::node_log::is_log_name;
 use super::record::{self, Chain};
 use super::story::Story;
 use super::{Error, PublicKey, Signer, envelope};
@@ -123,6 +124,7 @@ impl Folder {
             folder.index =
                 Index::decode(&bytes).map_err(|message| folder.changed(INDEX, &message))?;
         }
+        folder.sealed()?;
         let known = folder.index.ledger.clone();
         if let Some(record) = folder.tail(LEDGER, &mut lines, &known)? {
             let entry = Entry::of(&record);
@@ -159,6 +161,23 @@ impl Folder {
             folder.pending.push(entry);
         }
         Ok(folder)
+    }
+
+    /// Refuses an index that is not the one that was signed: whoever writes would sign it anew.
+    fn sealed(&self) -> Result<(), Error> {
+        let Some(envelope) = read(&self.root.join(INDEX_ENVELOPE))? else {
+            return Ok(());
+        };
+        // This build cannot check signatures; it cannot make one either.
+        if cfg!(not(feature = "sign")) {
+            return Ok(());
+        }
+        let Some(key) = envelope::signer_of(&envelope) else {
+            return Err(self.changed(INDEX_ENVELOPE, "it is no envelope, or names no key"));
+        };
+        let index = read(&self.root.join(INDEX))?.unwrap_or_default();
+        envelope::check(&envelope, &self.statement(&index, &key), &key)
+            .map_err(|message| self.changed(INDEX_ENVELOPE, &message))
     }
 
     fn shown(&self, path: &str) -> String {
@@ -293,6 +312,13 @@ impl Folder {
             .collect();
         order.sort_unstable();
         for (seq, name) in order {
+            if !is_log_name(name) {
+                let message = format!("`{}` is no name of a log", name.escape_debug());
+                return Err(Error::Changed {
+                    path: format!("run {run}"),
+                    message,
+                });
+            }
             let (projected, with) = material.projected(seq).ok_or_else(|| gone(seq))?;
             if !appended.contains_key(name) {
                 let head = self.log(name)?.known.head.clone();
@@ -673,7 +699,10 @@ fn named(lines: &mut Lines, end: u64, entry: &Entry) -> Result<bool, Error> {
 fn listed(manifest: &[u8]) -> BTreeMap<String, Listed> {
     let manifest = open_object(manifest).unwrap_or_default();
     let files = manifest.get("files").cloned().unwrap_or_default();
-    serde_json::from_value(files).unwrap_or_default()
+    let mut files: BTreeMap<String, Listed> = serde_json::from_value(files).unwrap_or_default();
+    // Files are written and removed by these names.
+    files.retain(|path, _| is_inside(path));
+    files
 }
 
 /// Every file that may belong to the bundle of a manifest; the manifest comes last.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::node_log::is_log_name;
 use super::record::FIRST;
 use crate::value::{Digest, Object};
 
@@ -104,6 +105,9 @@ impl Index {
             ledger: serde_json::from_value(member("ledger")).map_err(read)?,
             logs: serde_json::from_value(member("logs")).map_err(read)?,
         };
+        if let Some(name) = index.logs.keys().find(|name| !is_log_name(name)) {
+            return Err(format!("`{}` is no name of a log", name.escape_debug()));
+        }
         // Members that nobody knows, and logs in another order.
         if index.encode() == bytes {
             Ok(index)

@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Error;
+use super::node_log::is_log_name;
 use super::record;
 use crate::id::RunId;
+use crate::slug::Slug;
 use crate::store::{RunDir, replace};
 use crate::value::{Digest, Object};
 
@@ -83,7 +85,27 @@ impl Entry {
         if entry.v != 1 {
             return Err(format!("it has the format version {}", entry.v));
         }
+        entry.names()?;
         Ok(entry)
+    }
+
+    /// Whether every name in it is one that flowctl gives: paths are made of them.
+    fn names(&self) -> Result<(), String> {
+        RunId::parse(self.run.as_str())?;
+        if let Some(name) = self.logs.keys().find(|name| !is_log_name(name)) {
+            return Err(format!("`{}` is no name of a log", name.escape_debug()));
+        }
+        if let Some(path) = self.documents.keys().find(|path| !super::is_document(path)) {
+            return Err(format!("`{}` is no document", path.escape_debug()));
+        }
+        match &self.bundle {
+            Some(closed) if closed.name != Slug::of(&closed.subject).as_str() => Err(format!(
+                "`{}` is not the name of a bundle about `{}`",
+                closed.name.escape_debug(),
+                closed.subject.escape_debug()
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -105,7 +127,7 @@ pub(super) fn receipts(run: &RunDir) -> Vec<Receipt> {
     let text = fs::read_to_string(run.evidence()).unwrap_or_default();
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
-        .filter(|receipt: &Receipt| receipt.entry.run == run.id)
+        .filter(|receipt: &Receipt| receipt.entry.run == run.id && receipt.entry.names().is_ok())
         .collect()
 }
 

@@ -13,6 +13,8 @@ use crate::value::Digest;
 /// A run's journal, and the documents that it names.
 pub(super) struct Material {
     pub(super) run: RunId,
+    /// Whose journal it is, as that says itself.
+    pub(super) named: String,
     bytes: Vec<u8>,
     /// Every whole record.
     pub(super) records: Vec<Record>,
@@ -29,10 +31,12 @@ impl Material {
     pub(super) fn of(run: &RunDir) -> Result<Self, Error> {
         let path = run.journal();
         let bytes = std::fs::read(&path).map_err(crate::store::Error::io("read", &path))?;
-        let records = verify(&path, &bytes)?.records;
+        let recovered = verify(&path, &bytes)?;
+        let (named, records) = (recovered.run, recovered.records);
         let documents = Documents::Run(Blobs::new(run.files()));
         Ok(Self {
             run: run.id.clone(),
+            named,
             bytes,
             records,
             documents,
@@ -45,13 +49,22 @@ impl Material {
         journal: Vec<u8>,
         documents: BTreeMap<Digest, Vec<u8>>,
     ) -> Result<Self, Error> {
-        let records = verify(Path::new(run.as_str()), &journal)?.records;
+        let recovered = verify(Path::new(run.as_str()), &journal)?;
+        let (named, records) = (recovered.run, recovered.records);
         Ok(Self {
             run,
+            named,
             bytes: journal,
             records,
             documents: Documents::Evidence(documents),
         })
+    }
+
+    /// Lets go of everything but the names.
+    pub(super) fn forget(&mut self) {
+        self.bytes = Vec::new();
+        self.records = Vec::new();
+        self.documents = Documents::Evidence(BTreeMap::new());
     }
 
     /// The last record.
@@ -155,5 +168,10 @@ pub fn is_document(path: &str) -> bool {
     !folder.starts_with('.')
         && !ours.iter().any(|ours| folder.eq_ignore_ascii_case(ours))
         && !path.ends_with(super::bundle::OSCAL_ENVELOPE)
-        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && is_inside(path)
+}
+
+/// Whether a path stays below the folder that it starts from.
+pub(super) fn is_inside(path: &str) -> bool {
+    !path.contains('\\') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

@@ -60,6 +60,24 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// A journal has lost its end.
+    #[error(
+        "the journal `{journal}` of run {run} ends with record {last}, and {named} goes up to record {upto}"
+    )]
+    Shortened {
+        /// The run.
+        run: String,
+        /// Its journal.
+        journal: String,
+        /// The last record in it.
+        last: u64,
+        /// What says that there was more.
+        named: String,
+        /// Up to where.
+        upto: u64,
+        /// A longer journal, where one is.
+        longer: Option<String>,
+    },
     /// A bundle that was announced as signed cannot be finished.
     #[error("the bundle of run {run} was to be signed by another key, and that key is not here")]
     Unsigned {

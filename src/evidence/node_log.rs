@@ -44,6 +44,14 @@ pub(super) fn project(run: &RunId, record: &Record, payload: &Payload) -> Option
     })
 }
 
+/// Whether a log may be called so: one part of a path, which is no hidden file.
+pub(super) fn is_log_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\'])
+        && !name.chars().any(char::is_control)
+}
+
 /// The log of a node: all items of a `foreach` share one, and sub-flows' nodes are told apart.
 pub(super) fn log_name(path: &NodePath) -> String {
     let mut name = String::new();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::bundle::{self, HISTORY};
-use super::folder::{Close, Draft, Folder};
+use super::folder::{Close, Draft, Folder, log_path};
 use super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, LEDGER, LOCK, open_object};
 use super::ledger::{self, Entry, Receipt, write};
-use super::material::Material;
+use super::material::{Material, is_inside};
 use super::node_log::log_name;
 use super::record::{Chain, text};
 use super::write::{draft, sweep};
@@ -150,9 +150,8 @@ pub fn rebuild(
     }
     settle(made.path(), &root, now, &mut rebuilt)?;
     for (run, receipts) in receipts {
-        let run = layout.run(&run);
-        if run.journal().is_file() {
-            ledger::keep(&run, &receipts)?;
+        if let Some(Source::Run(run)) = sources.get(&run) {
+            ledger::keep(run, &receipts)?;
         }
     }
     Ok(rebuilt)
@@ -183,8 +182,25 @@ fn plan(
         .collect();
     let mut sources = BTreeMap::new();
     let mut planned: Vec<Planned> = Vec::new();
+    let bundles = bundles(layout, notes);
     for run in layout.all_runs()? {
+        let link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        if link(&run.path) || link(&run.journal()) {
+            notes.push(format!(
+                "artifacts/runs/{} is a link, which is not followed: no evidence is made from it",
+                run.id
+            ));
+            continue;
+        }
         let material = Material::of(&run)?;
+        if !material.records.is_empty() && material.named != run.id.as_str() {
+            notes.push(format!(
+                "artifacts/runs/{} holds the journal of run {}: no evidence is made from it",
+                run.id, material.named
+            ));
+            continue;
+        }
+        whole(&run, &material, &old, bundles.get(&run.id))?;
         let receipts = known(&run, &material);
         if let Some(receipts) = receipts {
             for receipt in receipts {
@@ -209,31 +225,53 @@ fn plan(
     let gone: BTreeSet<&RunId> = old
         .iter()
         .map(|entry| &entry.run)
+        .chain(bundles.keys())
         .filter(|run| !sources.contains_key(*run))
         .collect();
+    let mut kept = Vec::new();
     for run in gone {
-        match of_evidence(&root, run, &old) {
-            Some((material, graph)) => {
-                for entry in old.iter().filter(|entry| entry.run == *run) {
-                    if entry.upto > material.last() {
-                        continue;
-                    }
-                    let mut one = stated(Receipt {
-                        entry: entry.clone(),
-                        graph: graph.clone(),
-                        envelopes: BTreeMap::new(),
-                    })?;
-                    if let Some(close) = &mut one.draft.close {
-                        close.envelopes = envelopes(&root, &close.subject, run);
-                    }
-                    planned.push(one);
+        let bundle = bundles.get(run);
+        if let Some((material, graph)) = of_evidence(&root, run, &old)
+            && bundle.is_none_or(|bundle| bundle.last <= material.last())
+        {
+            for entry in old.iter().filter(|entry| entry.run == *run) {
+                if entry.upto > material.last() {
+                    notes.push(format!(
+                        "run {run} is gone from artifacts/runs, and its bundle ends with record {}: what entry {} of the ledger says, up to record {}, cannot be made again",
+                        material.last(), entry.n, entry.upto
+                    ));
+                    continue;
                 }
-                sources.insert(run.clone(), Source::Evidence(Box::new(material)));
+                let mut one = stated(Receipt {
+                    entry: entry.clone(),
+                    graph: graph.clone(),
+                    envelopes: BTreeMap::new(),
+                })?;
+                if let Some(close) = &mut one.draft.close {
+                    close.envelopes = envelopes(&root, &close.subject, run);
+                }
+                planned.push(one);
             }
-            None => notes.push(format!(
+            kept.push((run.clone(), material));
+        } else if bundle.is_some() {
+            notes.push(format!(
+                "run {run} is gone from artifacts/runs, and the ledger does not tell all of it: its evidence is made again from its bundle, and an earlier closing of it is not"
+            ));
+        } else {
+            notes.push(format!(
                 "run {run} is gone from artifacts/runs, and its bundle is damaged or was never closed: its evidence cannot be made again"
-            )),
+            ));
         }
+    }
+    let kept: BTreeMap<RunId, Material> = kept.into_iter().collect();
+    for (run, bundle) in bundles {
+        if !sources.contains_key(&run) && !kept.contains_key(&run) {
+            planned.extend(bundle.planned(&root));
+            sources.insert(run, Source::Evidence(Box::new(bundle.material)));
+        }
+    }
+    for (run, material) in kept {
+        sources.insert(run, Source::Evidence(Box::new(material)));
     }
     planned.sort_by(|a, b| (a.ts, a.n, &a.run).cmp(&(b.ts, b.n, &b.run)));
     // Only the last closing of a run stays; those before it are made if their digest is not known.
@@ -387,7 +425,7 @@ impl Lost<'_> {
 }
 
 /// Where the bundle of a run may lie.
-fn places(root: &Path, name: &str, run: &RunId) -> [PathBuf; 2] {
+pub(super) fn places(root: &Path, name: &str, run: &RunId) -> [PathBuf; 2] {
     let top = root.join(BUNDLES).join(name);
     let history = top.join(HISTORY).join(run.as_str());
     [top, history]
@@ -404,9 +442,27 @@ fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Material, Str
         fs::read(dir.join(bundle::MANIFEST))
             .is_ok_and(|bytes| Digest::of(&bytes) == closed.manifest)
     })?;
+    let found = intact(&dir, run)?;
+    Some((found.material, found.graph))
+}
+
+/// A bundle in which everything is as its manifest says.
+struct Intact {
+    dir: PathBuf,
+    manifest: Object,
+    material: Material,
+    /// Its last record.
+    last: u64,
+    graph: String,
+}
+
+fn intact(dir: &Path, run: &RunId) -> Option<Intact> {
     let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
     let mut files = BTreeMap::new();
     for (path, stated) in manifest.get("files")?.as_object()? {
+        if !is_inside(path) {
+            return None;
+        }
         let bytes = fs::read(dir.join(path)).ok()?;
         if stated["sha256"].as_str() != Some(&Digest::of(&bytes).hex()) {
             return None;
@@ -422,7 +478,156 @@ fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Material, Str
         .map(|bytes| (Digest::of(&bytes), bytes))
         .collect();
     let material = Material::of_bundle(run.clone(), journal, documents).ok()?;
-    Some((material, graph))
+    (material.named == run.as_str()).then(|| Intact {
+        dir: dir.to_owned(),
+        manifest,
+        last: material.last(),
+        material,
+        graph,
+    })
+}
+
+/// Folders in a folder, by name; links are none.
+fn folders(dir: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, entry.path())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The bundles that lie there and are intact, the longest of each run, whatever the ledger says.
+fn bundles(layout: &Layout, notes: &mut Vec<String>) -> BTreeMap<RunId, Intact> {
+    let mut found: BTreeMap<RunId, Intact> = BTreeMap::new();
+    for (name, top) in folders(&layout.evidence().join(BUNDLES)) {
+        let history = folders(&top.join(HISTORY));
+        let dirs = std::iter::once(top).chain(history.into_iter().map(|(_, dir)| dir));
+        for dir in dirs {
+            let manifest = fs::read(dir.join(bundle::MANIFEST)).unwrap_or_default();
+            let manifest = open_object(&manifest).unwrap_or_default();
+            let named = crate::slug::Slug::of(text(&manifest, "subject")).as_str() == name;
+            let run = RunId::parse(text(&manifest, "run"));
+            let lives = run
+                .as_ref()
+                .is_ok_and(|run| layout.run(run).journal().is_file());
+            let bundle = run
+                .ok()
+                .filter(|_| named)
+                .and_then(|run| intact(&dir, &run));
+            let Some(mut bundle) = bundle else {
+                if lives {
+                    continue;
+                }
+                notes.push(format!(
+                    "the bundle `{}` is not intact: nothing is taken from it",
+                    dir.display()
+                ));
+                continue;
+            };
+            let run = bundle.material.run.clone();
+            if lives {
+                // Only how far it goes is compared; all of them would be a lot.
+                bundle.material.forget();
+            }
+            if found.get(&run).is_none_or(|other| other.last < bundle.last) {
+                found.insert(run, bundle);
+            }
+        }
+    }
+    found
+}
+
+/// Refuses a journal that is shorter than what was written of it: evidence that is made from it
+/// would lack what is missing, and nobody would know.
+fn whole(
+    run: &RunDir,
+    material: &Material,
+    old: &[Entry],
+    bundle: Option<&Intact>,
+) -> Result<(), Error> {
+    let last = material.last();
+    let of_bundle = bundle.map(|bundle| (bundle.last, "its bundle"));
+    let of_ledger = old.iter().filter(|entry| entry.run == run.id);
+    let receipts = ledger::receipts(run);
+    let named = of_bundle
+        .into_iter()
+        .chain(of_ledger.map(|entry| (entry.upto, "the ledger")))
+        .chain(
+            receipts
+                .iter()
+                .map(|receipt| (receipt.entry.upto, "evidence.jsonl beside it")),
+        )
+        .find(|(upto, _)| *upto > last);
+    let Some((upto, named)) = named else {
+        return Ok(());
+    };
+    let longer = bundle.filter(|bundle| bundle.last > last);
+    Err(Error::Shortened {
+        run: run.id.to_string(),
+        journal: run.journal().display().to_string(),
+        last,
+        named: named.to_owned(),
+        upto,
+        longer: longer.map(|bundle| bundle.dir.join(bundle::JOURNAL).display().to_string()),
+    })
+}
+
+impl Intact {
+    /// The writings of a run of which the bundle alone is left. Which nodes leave evidence say the
+    /// logs that are there; an answer always does.
+    fn planned(&self, root: &Path) -> Vec<Planned> {
+        let material = &self.material;
+        let subject = text(&self.manifest, "subject");
+        let key = self.manifest.get("signature");
+        let key = key.and_then(|signature| PublicKey::parse(signature["key"].as_str()?).ok());
+        let mut uptos: Vec<u64> = material
+            .writings()
+            .into_iter()
+            .map(|(upto, _)| upto)
+            .collect();
+        uptos.retain(|upto| *upto < material.last());
+        uptos.push(material.last());
+        let mut done = BTreeSet::new();
+        let mut planned = Vec::new();
+        for upto in uptos {
+            let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+            for (seq, projected) in material.all(upto) {
+                let name = log_name(&projected.node);
+                let is_there = || root.join(log_path(&name)).is_file();
+                if (projected.decision || is_there()) && done.insert(seq) {
+                    logs.entry(name).or_default().push(seq);
+                }
+            }
+            let closes = upto == material.last();
+            let Some(record) = material.upto(upto).last() else {
+                continue;
+            };
+            if logs.is_empty() && !closes {
+                continue;
+            }
+            let close = closes.then(|| Close {
+                subject: subject.to_owned(),
+                graph: self.graph.clone(),
+                signer: key.clone(),
+                envelopes: envelopes(root, subject, &material.run),
+                superseded: None,
+            });
+            planned.push(Planned {
+                ts: record.ts,
+                n: 0,
+                run: material.run.clone(),
+                draft: Draft { upto, logs, close },
+                stated: None,
+                graph: self.graph.clone(),
+            });
+        }
+        planned
+    }
 }
 
 /// The folder that holds the bundle of a run, and its manifest.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::bundle::JOURNAL;
 use super::folder::{Close, Draft, Folder};
 use super::index::{INDEX, INDEX_ENVELOPE};
 use super::ledger::{self, Entry, Receipt};
 use super::material::Material;
 use super::node_log::log_name;
+use super::rebuild::places;
 use super::{Error, PublicKey, Signer, lock};
 use crate::id::NodePath;
 use crate::store::{Layout, RunDir};
@@ -75,12 +77,21 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         logs = fresh(&material, wanted, &own);
     }
     if let Some(entry) = own.iter().find(|entry| entry.upto > last) {
-        return Err(Error::Changed {
-            path: run.journal().display().to_string(),
-            message: format!(
-                "it ends with record {last}, and evidence was written of record {}",
-                entry.upto
-            ),
+        let bundles = own
+            .iter()
+            .filter_map(|entry| Some((entry.bundle.as_ref()?, entry.upto)));
+        let longer = bundles
+            .filter(|(_, upto)| *upto > last)
+            .flat_map(|(closed, _)| places(&layout.evidence(), &closed.name, &run.id))
+            .map(|dir| dir.join(JOURNAL))
+            .find(|journal| journal.is_file());
+        return Err(Error::Shortened {
+            run: run.id.to_string(),
+            journal: run.journal().display().to_string(),
+            last,
+            named: "the ledger".to_owned(),
+            upto: entry.upto,
+            longer: longer.map(|path| path.display().to_string()),
         });
     }
     let key = signer.map(Signer::public);

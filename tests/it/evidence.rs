@@ -871,3 +871,106 @@ fn an_envelope_of_another_key_does_not_pass() {
         report.findings
     );
 }
+
+#[test]
+fn names_that_lead_out_of_the_folder_are_not_followed() {
+    let test = workspace();
+    test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
+    let before = evidence(&test);
+    let receipts = "artifacts/runs/r/evidence.jsonl";
+    test.edit(receipts, "\"Scan\":", "\"../../../pwned\":");
+    fs::remove_dir_all(test.path("artifacts/evidence")).unwrap();
+    test.output(["evidence", "rebuild"]).exits(0);
+    assert!(!test.exists("pwned.jsonl") && !test.exists("artifacts/pwned.jsonl"));
+    same(&before, &evidence(&test));
+    // An index that is right in everything but that.
+    let mut bad = before;
+    let mut index: Value = serde_json::from_slice(&bad["index.json"]).unwrap();
+    index["logs"] = serde_json::json!({ "../../x": index["logs"]["Scan"] });
+    bad.insert("index.json".to_owned(), rehash(&mut index, true));
+    let said = report(&bad).findings;
+    assert!(
+        said.iter().any(|finding| finding.path == "index.json"
+            && finding.message == "`../../x` is no name of a log"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_was_signed_and_then_changed_is_not_signed_again() {
+    let test = signed();
+    test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
+    let mut files = evidence(&test);
+    let mut index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
+    index["logs"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("Sub.In");
+    files.insert("index.json".to_owned(), rehash(&mut index, true));
+    test.write("artifacts/evidence/index.json", &files["index.json"]);
+    test.output(["run", "frail.yaml", "--run-id", "s"])
+        .exits(1)
+        .says("index.intoto.json` was changed: what it signs is not what is there")
+        .says("flowctl evidence rebuild");
+    same(&files, &evidence(&test));
+    test.output(["evidence", "rebuild"]).exits(0);
+    test.output(["evidence", "verify"]).exits(0);
+}
+
+#[test]
+fn a_journal_that_lost_its_end_takes_no_evidence_with_it() {
+    let test = signed();
+    test.output(["run", "sub.yaml", "--run-id", "r"]).exits(0);
+    let before = evidence(&test);
+    let lines = test.lines("artifacts/runs/r/journal.jsonl");
+    let short = format!("{}\n", lines[..lines.len() - 3].join("\n"));
+    test.write("artifacts/runs/r/journal.jsonl", short);
+    for forget in [false, true] {
+        if forget {
+            forget_receipts(&test);
+        }
+        test.output(["evidence", "rebuild"])
+            .exits(1)
+            .says("the journal `./artifacts/runs/r/journal.jsonl` of run r ends with record ")
+            .says("`./artifacts/evidence/bundles/sub/journal.ndjson` has more of it");
+        same(&before, &evidence(&test));
+    }
+    fs::copy(
+        test.path("artifacts/evidence/bundles/sub/journal.ndjson"),
+        test.path("artifacts/runs/r/journal.jsonl"),
+    )
+    .unwrap();
+    test.output(["evidence", "rebuild"]).exits(0);
+    same(&before, &evidence(&test));
+}
+
+#[test]
+fn pruned_runs_come_back_without_a_ledger() {
+    let test = signed();
+    test.output(["run", "sub.yaml", "--run-id", "a"]).exits(0);
+    test.output(["run", "sub.yaml", "--run-id", "b"]).exits(0);
+    let before = evidence(&test);
+    for run in ["a", "b"] {
+        fs::remove_dir_all(test.path(&format!("artifacts/runs/{run}"))).unwrap();
+    }
+    fs::remove_file(test.path("artifacts/evidence/ledger.jsonl")).unwrap();
+    test.output(["evidence", "rebuild"])
+        .exits(0)
+        .says("its evidence is made again from its bundle");
+    same(&before, &evidence(&test));
+}
+
+#[test]
+fn a_copy_of_a_run_is_no_run() {
+    let test = workspace();
+    test.output(["run", "sub.yaml", "--run-id", "r"]).exits(0);
+    let before = evidence(&test);
+    let journal = test.read("artifacts/runs/r/journal.jsonl");
+    test.write("artifacts/runs/copy/journal.jsonl", journal);
+    std::os::unix::fs::symlink("r", test.path("artifacts/runs/link")).unwrap();
+    test.output(["evidence", "rebuild"])
+        .exits(0)
+        .says("artifacts/runs/copy holds the journal of run r")
+        .says("artifacts/runs/link is a link");
+    same(&before, &evidence(&test));
+}

@@ -10,7 +10,7 @@ use super::super::bundle::{
 };
 use super::super::index::{Listed, open_object};
 use super::super::ledger::Entry;
-use super::super::material::project;
+use super::super::material::{is_inside, project};
 use super::super::record::text;
 use super::super::story::Story;
 use super::super::{PublicKey, envelope, is_document};
@@ -153,6 +153,11 @@ impl Check<'_> {
             .and_then(Value::as_object)
             .unwrap_or(&empty);
         for (name, known) in listed {
+            if !is_inside(name) {
+                let message = format!("it names `{}`, which leads out of it", name.escape_debug());
+                self.wrong(&format!("{dir}{MANIFEST}"), None, message);
+                continue;
+            }
             let path = format!("{dir}{name}");
             let Some(bytes) = self.good(&path) else {
                 continue;

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use super::PublicKey;
 use super::bundle::{HISTORY, JOURNAL, MANIFEST};
 use super::index::{BUNDLES, INDEX, LEDGER, LOCK, LOGS, Listed};
+use super::material::is_inside;
 use super::record::{Chain, Records};
 use part::Part;
 
@@ -100,6 +101,9 @@ impl Tree {
 
 /// A file below a folder; links are none.
 fn file(root: &Path, path: &str) -> Result<PathBuf, String> {
+    if !is_inside(path) {
+        return Err("it leads out of the folder".to_owned());
+    }
     let target = root.join(path);
     match fs::symlink_metadata(&target) {
         Ok(found) if found.is_file() => Ok(target),
