@@ -228,13 +228,7 @@ pub fn ends(path: &Path, window: u64) -> Result<Option<Vec<Record>>, Error> {
     let Ok(before): Result<Record, _> = parse(before) else {
         return Ok(None);
     };
-    let mut walked = Walked {
-        run: String::new(),
-        last: 0,
-        head: GENESIS.to_owned(),
-        good: 0,
-        torn: 0,
-    };
+    let mut walked = Walked::new();
     let first: Record = walked
         .next(path, first)
         .map_err(|error| *error)?
@@ -305,13 +299,7 @@ fn walk<E: From<Error>>(
     mut visit: impl FnMut(RecordRef<'_>) -> Result<(), E>,
     mut note: impl FnMut(usize),
 ) -> Result<Walked, E> {
-    let mut walked = Walked {
-        run: String::new(),
-        last: 0,
-        head: GENESIS.to_owned(),
-        good: 0,
-        torn: 0,
-    };
+    let mut walked = Walked::new();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -345,6 +333,17 @@ fn walk<E: From<Error>>(
 }
 
 impl Walked {
+    /// Before the first line.
+    fn new() -> Self {
+        Self {
+            run: String::new(),
+            last: 0,
+            head: GENESIS.to_owned(),
+            good: 0,
+            torn: 0,
+        }
+    }
+
     /// Checks the next line, without its newline.
     fn next<'a>(&mut self, path: &Path, raw: &'a [u8]) -> Result<Line<'a>, Box<Error>> {
         let number = self.last + 1;

@@ -7,7 +7,7 @@ use hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
 use hcl::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::value::{has_unknown, unknown};
+use super::value::{has_unknown, truth, unknown};
 
 /// A function over its arguments; `None` when they do not fit.
 type Plain = fn(&[Value]) -> Option<Value>;
@@ -303,15 +303,6 @@ fn tobool(args: &[Value]) -> Option<Value> {
     match args.first()? {
         Value::Null => Some(Value::Null),
         value => truth(value).map(Value::from),
-    }
-}
-
-/// A bool as Terraform reads it.
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(*value),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
     }
 }
 

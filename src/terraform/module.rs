@@ -8,7 +8,7 @@ use hcl::{Block, Body, Expression, Map, ObjectKey, Value};
 use super::configuration::Folder;
 use super::functions;
 use super::types;
-use super::value::{has_unknown, is_unknown, unknown};
+use super::value::{has_unknown, is_unknown, truth, unknown};
 
 /// What expressions of a module see.
 pub(super) struct Scope {
@@ -23,16 +23,6 @@ const STEPS: usize = 100_000;
 const LONGEST: usize = 1 << 20;
 /// The name under which the value within a traversal is put.
 const INNER: &str = "flowctl_inner";
-
-/// A condition's value, as Terraform converts it.
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(value) => Some(*value),
-        Value::String(text) if text == "true" => Some(true),
-        Value::String(text) if text == "false" => Some(false),
-        _ => None,
-    }
-}
 
 impl Scope {
     /// The scope of a module that is called with these values.

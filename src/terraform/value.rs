@@ -14,6 +14,15 @@ pub(super) fn unknown() -> Value {
     Value::from(UNKNOWN)
 }
 
+/// A bool as Terraform reads it; `None` for what it does not convert.
+pub(super) fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
 /// Whether nothing of the value is known.
 pub(super) fn is_unknown(value: &Value) -> bool {
     let Some(text) = value.as_str() else {
