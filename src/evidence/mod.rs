@@ -10,12 +10,14 @@ mod decisions;
 mod envelope;
 mod folder;
 mod index;
+mod intact;
 mod ledger;
 mod lines;
 mod material;
 mod node_log;
 mod rebuild;
 mod record;
+mod settle;
 #[cfg(feature = "sign")]
 mod sign;
 mod story;

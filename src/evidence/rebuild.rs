@@ -2,22 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::bundle::{self, HISTORY};
+use super::bundle;
 use super::folder::{Close, Draft, Folder, log_path};
-use super::index::{BUNDLES, INDEX, INDEX_ENVELOPE, LEDGER, LOCK, open_object};
-use super::ledger::{self, Entry, Receipt, write};
-use super::material::{Material, is_inside};
+use super::index::{INDEX_ENVELOPE, LEDGER};
+use super::intact::{Intact, bundle_of, bundles, envelopes, of_evidence};
+use super::ledger::{self, Entry, Receipt};
+use super::material::Material;
 use super::node_log::log_name;
 use super::record::{Chain, text};
+use super::settle::settle;
 use super::write::{draft, sweep};
 use super::{Error, PublicKey, Signer, lock};
 use crate::id::{NodePath, RunId};
 use crate::store::{Layout, RunDir};
-use crate::value::{Digest, Object};
 
 /// How the folder is called in which everything is made before it takes its place.
 const MADE: &str = ".flowctl-evidence-";
@@ -424,124 +425,6 @@ impl Lost<'_> {
     }
 }
 
-/// Where the bundle of a run may lie.
-pub(super) fn places(root: &Path, name: &str, run: &RunId) -> [PathBuf; 2] {
-    let top = root.join(BUNDLES).join(name);
-    let history = top.join(HISTORY).join(run.as_str());
-    [top, history]
-}
-
-/// What the last bundle of a run holds, if it is intact: journal, documents, graph.
-fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Material, String)> {
-    let closed = old
-        .iter()
-        .rev()
-        .filter(|entry| entry.run == *run)
-        .find_map(|entry| entry.bundle.as_ref())?;
-    let dir = places(root, &closed.name, run).into_iter().find(|dir| {
-        fs::read(dir.join(bundle::MANIFEST))
-            .is_ok_and(|bytes| Digest::of(&bytes) == closed.manifest)
-    })?;
-    let found = intact(&dir, run)?;
-    Some((found.material, found.graph))
-}
-
-/// A bundle in which everything is as its manifest says.
-struct Intact {
-    dir: PathBuf,
-    manifest: Object,
-    material: Material,
-    /// Its last record.
-    last: u64,
-    graph: String,
-}
-
-fn intact(dir: &Path, run: &RunId) -> Option<Intact> {
-    let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
-    let mut files = BTreeMap::new();
-    for (path, stated) in manifest.get("files")?.as_object()? {
-        if !is_inside(path) {
-            return None;
-        }
-        let bytes = fs::read(dir.join(path)).ok()?;
-        if stated["sha256"].as_str() != Some(&Digest::of(&bytes).hex()) {
-            return None;
-        }
-        files.insert(path.clone(), bytes);
-    }
-    let summary = String::from_utf8(files.remove(bundle::SUMMARY)?).ok()?;
-    let (_, graph) = summary.rsplit_once("```mermaid\n")?;
-    let graph = graph.strip_suffix("```\n")?.to_owned();
-    let journal = files.remove(bundle::JOURNAL)?;
-    let documents = files
-        .into_values()
-        .map(|bytes| (Digest::of(&bytes), bytes))
-        .collect();
-    let material = Material::of_bundle(run.clone(), journal, documents).ok()?;
-    (material.named == run.as_str()).then(|| Intact {
-        dir: dir.to_owned(),
-        manifest,
-        last: material.last(),
-        material,
-        graph,
-    })
-}
-
-/// Folders in a folder, by name; links are none.
-fn folders(dir: &Path) -> Vec<(String, PathBuf)> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, entry.path())
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-/// The bundles that lie there and are intact, the longest of each run, whatever the ledger says.
-fn bundles(layout: &Layout, notes: &mut Vec<String>) -> BTreeMap<RunId, Intact> {
-    let mut found: BTreeMap<RunId, Intact> = BTreeMap::new();
-    for (name, top) in folders(&layout.evidence().join(BUNDLES)) {
-        let history = folders(&top.join(HISTORY));
-        let dirs = std::iter::once(top).chain(history.into_iter().map(|(_, dir)| dir));
-        for dir in dirs {
-            let manifest = fs::read(dir.join(bundle::MANIFEST)).unwrap_or_default();
-            let manifest = open_object(&manifest).unwrap_or_default();
-            let named = crate::slug::Slug::of(text(&manifest, "subject")).as_str() == name;
-            let run = RunId::parse(text(&manifest, "run"));
-            let lives = run
-                .as_ref()
-                .is_ok_and(|run| layout.run(run).journal().is_file());
-            let bundle = run
-                .ok()
-                .filter(|_| named)
-                .and_then(|run| intact(&dir, &run));
-            let Some(mut bundle) = bundle else {
-                if lives {
-                    continue;
-                }
-                notes.push(format!(
-                    "the bundle `{}` is not intact: nothing is taken from it",
-                    dir.display()
-                ));
-                continue;
-            };
-            let run = bundle.material.run.clone();
-            if lives {
-                // Only how far it goes is compared; all of them would be a lot.
-                bundle.material.forget();
-            }
-            if found.get(&run).is_none_or(|other| other.last < bundle.last) {
-                found.insert(run, bundle);
-            }
-        }
-    }
-    found
-}
-
 /// Refuses a journal that is shorter than what was written of it: evidence that is made from it
 /// would lack what is missing, and nobody would know.
 fn whole(
@@ -627,125 +510,5 @@ impl Intact {
             });
         }
         planned
-    }
-}
-
-/// The folder that holds the bundle of a run, and its manifest.
-fn bundle_of(root: &Path, subject: &str, run: &RunId) -> Option<(PathBuf, Object)> {
-    let name = crate::slug::Slug::of(subject).to_string();
-    places(root, &name, run).into_iter().find_map(|dir| {
-        let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
-        (text(&manifest, "run") == run.as_str()).then_some((dir, manifest))
-    })
-}
-
-/// What is signed in the bundle of a run.
-fn envelopes(root: &Path, subject: &str, run: &RunId) -> BTreeMap<String, String> {
-    let Some((dir, _)) = bundle_of(root, subject, run) else {
-        return BTreeMap::new();
-    };
-    files(&dir)
-        .into_iter()
-        .filter(|path| path == bundle::ENVELOPE || path.ends_with(bundle::OSCAL_ENVELOPE))
-        .filter(|path| !path.starts_with(HISTORY))
-        .filter_map(|path| Some((fs::read_to_string(dir.join(&path)).ok()?, path)))
-        .map(|(text, path)| (path, text))
-        .collect()
-}
-
-/// Every file below a folder, by path relative to it; links are files.
-fn files(root: &Path) -> Vec<String> {
-    fn walk(dir: &Path, prefix: &str, found: &mut Vec<String>) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                walk(&entry.path(), &format!("{path}/"), found);
-            } else {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(root, "", &mut found);
-    found.sort();
-    found
-}
-
-/// Where files go that are not what the journals say.
-struct Aside<'a> {
-    root: &'a Path,
-    dir: PathBuf,
-    rebuilt: &'a mut Rebuilt,
-}
-
-impl Aside<'_> {
-    fn take(&mut self, path: &str) -> Result<(), Error> {
-        let (from, to) = (self.root.join(path), self.dir.join(path));
-        let moved = || -> std::io::Result<()> {
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            if path == LOCK {
-                // It is held by this process and stays; what somebody wrote into it goes.
-                fs::copy(&from, &to)?;
-                return fs::OpenOptions::new().write(true).open(&from)?.set_len(0);
-            }
-            fs::rename(&from, &to)
-        };
-        moved().map_err(crate::store::Error::io("move aside", &from))?;
-        self.rebuilt.moved.push(path.to_owned());
-        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        self.rebuilt.aside = Some(format!("artifacts/{name}"));
-        Ok(())
-    }
-}
-
-/// Puts what was made in place of what is there; what differs is moved aside first.
-fn settle(made: &Path, root: &Path, now: Timestamp, rebuilt: &mut Rebuilt) -> Result<(), Error> {
-    let mut wanted = files(made);
-    // The index comes last: with it, everything is in place.
-    wanted.sort_by_key(|path| (path == INDEX || path == INDEX_ENVELOPE, path.clone()));
-    let name = format!("evidence.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ"));
-    let above = root.parent().unwrap_or(root);
-    let dir = std::iter::once(name.clone())
-        .chain((2..1000).map(|n| format!("{name}-{n}")))
-        .map(|name| above.join(name))
-        .find(|dir| !dir.exists())
-        .unwrap_or_else(|| above.join(&name));
-    let mut aside = Aside { root, dir, rebuilt };
-    let known: BTreeSet<&String> = wanted.iter().collect();
-    for path in files(root) {
-        let empty_lock =
-            path == LOCK && fs::metadata(root.join(LOCK)).is_ok_and(|found| found.len() == 0);
-        if !known.contains(&path) && !empty_lock {
-            aside.take(&path)?;
-        }
-    }
-    for path in &wanted {
-        let from = made.join(path);
-        let bytes = fs::read(&from).map_err(crate::store::Error::io("read", &from))?;
-        let target = root.join(path);
-        match fs::symlink_metadata(&target) {
-            Ok(found) if found.is_file() && fs::read(&target).is_ok_and(|now| now == bytes) => {
-                aside.rebuilt.kept += 1;
-                continue;
-            }
-            Ok(_) => aside.take(path)?,
-            Err(_) => {}
-        }
-        write(&target, &bytes)?;
-        aside.rebuilt.written.push(path.clone());
-    }
-    prune(root);
-    Ok(())
-}
-
-/// Removes folders that hold nothing.
-fn prune(dir: &Path) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            prune(&entry.path());
-            fs::remove_dir(entry.path()).ok();
-        }
     }
 }
