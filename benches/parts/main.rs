@@ -127,9 +127,10 @@ fn replay(rounds: usize) -> Vec<Row> {
     let journal = dir.join("journal.jsonl");
     let run = workspace.engine.layout.find("r").expect("the run");
     let floor = "serde_json to RawValue, and SHA-256, of each line";
-    let mut read = Row::new("replay: read and verify", By::Cpu, (EVENTS, "event"))
-        .floor(floor, Some(2.0));
-    let mut whole = Row::new("replay: to a run's state", By::Cpu, (EVENTS, "event")).floor(floor, None);
+    let mut read =
+        Row::new("replay: read and verify", By::Cpu, (EVENTS, "event")).floor(floor, Some(2.0));
+    let mut whole =
+        Row::new("replay: to a run's state", By::Cpu, (EVENTS, "event")).floor(floor, None);
     let mut fold = Row::new("fold events into a state", By::Cpu, (EVENTS, "event"));
     for _ in 0..rounds {
         let (took, found) = timed(|| flowctl::store::read(&journal).expect("it is whole"));
@@ -277,8 +278,12 @@ fn fan_out(rounds: usize) -> Vec<Row> {
         });
         row.floors.push(took);
     }
-    let mut flat = Row::new("fan-out of 100,000, cost per node", By::Cpu, (100_000, "node"))
-        .floor("the same per node at 5,000", Some(1.5));
+    let mut flat = Row::new(
+        "fan-out of 100,000, cost per node",
+        By::Cpu,
+        (100_000, "node"),
+    )
+    .floor("the same per node at 5,000", Some(1.5));
     let large = workspace.flow("large", &fan(100_000, SKILL));
     for round in 0..rounds.min(2) {
         let (took, _) = whole_run(&workspace, &large, &format!("large{round}"));
@@ -300,7 +305,10 @@ fn node_lines(journal: &Path) -> Vec<Vec<u8>> {
         let head = String::from_utf8_lossy(&line[..line.len().min(160)]).into_owned();
         head.contains("\"event\":\"node_")
     };
-    floors::lines(journal).into_iter().filter(of_nodes).collect()
+    floors::lines(journal)
+        .into_iter()
+        .filter(of_nodes)
+        .collect()
 }
 
 /// Each node is on disk before the next begins. The work itself is nothing, so that what is left
@@ -341,7 +349,8 @@ fn in_flight(rounds: usize) -> Vec<Row> {
         let lines = node_lines(&dir.join("journal.jsonl"));
         let bytes: usize = lines.iter().map(Vec::len).sum();
         let line = vec![b'x'; bytes / NODES];
-        let (took, ()) = timed(|| floors::group(&workspace.path().join("floor"), NODES, &line, 512));
+        let (took, ()) =
+            timed(|| floors::group(&workspace.path().join("floor"), NODES, &line, 512));
         row.floors.push(took);
     }
     vec![row]
@@ -356,8 +365,12 @@ fn evidence(rounds: usize) -> Vec<Row> {
     assert!(watch.failed.is_none(), "{:?}", watch.failed);
     let root = workspace.engine.layout.evidence();
     let files = floors::tree(&root);
-    let mut row = Row::new("evidence of 200 nodes, made again", By::Wall, (NODES, "node"))
-        .floor("write and sync the same files", None);
+    let mut row = Row::new(
+        "evidence of 200 nodes, made again",
+        By::Wall,
+        (NODES, "node"),
+    )
+    .floor("write and sync the same files", None);
     for round in 0..rounds {
         std::fs::remove_dir_all(&root).expect("it goes");
         let (took, made) = timed(|| workspace.engine.rebuild_evidence());
@@ -395,8 +408,11 @@ fn flagship(rounds: usize) -> Vec<Row> {
         .iter()
         .flat_map(std::env::split_paths)
         .any(|dir| dir.join("terraform").is_file());
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/flows/infra-product.yaml"))
-        .expect("the flagship flow");
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/flows/infra-product.yaml"
+    ))
+    .expect("the flagship flow");
     ["full", "fast"]
         .into_iter()
         .map(|checks| {
@@ -434,7 +450,11 @@ fn flagship_round(text: &str, checks: &str) -> (Took, Took) {
         let (took, dir) = timed(|| {
             let mut driver = workspace.start(&flow, &id, &inputs);
             let (ended, watch) = workspace.drive(&mut driver, 8);
-            assert!(ended == flowctl::engine::Ended::Paused, "{:?}", watch.failed);
+            assert!(
+                ended == flowctl::engine::Ended::Paused,
+                "{:?}",
+                watch.failed
+            );
             driver.dir().path.clone()
         });
         add(&mut ours, took);

@@ -39,20 +39,90 @@ pub(super) struct Success {
 
 /// What an attempt runs.
 pub(super) enum Work {
-    Tool {
-        tool: Box<ToolInfo>,
-        inputs: Object,
-        approval: Option<Value>,
-        key: String,
-        host: Box<NodeHost>,
-        schemas: Arc<OutputSchemas>,
-    },
+    Tool(Box<ToolCall>),
     Process {
         spec: Box<ProcessSpec>,
         /// Lays out the staged files of the nodes before it, if there are any.
         host: Option<Box<NodeHost>>,
         output: ProcessOutput,
     },
+}
+
+/// A call of a persona or skill, with everything that it needs.
+pub(super) struct ToolCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) inputs: Object,
+    pub(super) approval: Option<Value>,
+    pub(super) key: String,
+    pub(super) host: NodeHost,
+    pub(super) schemas: Arc<OutputSchemas>,
+}
+
+impl Work {
+    /// Whether it is no more work than resolving a node's inputs is: templates, and no file. A
+    /// thread would cost more than it.
+    pub(super) fn is_small(&self) -> bool {
+        match self {
+            Self::Tool(call) => call.host.registry.only_computes(&call.tool.name),
+            Self::Process { .. } => false,
+        }
+    }
+}
+
+impl ToolCall {
+    fn call(
+        &self,
+        redactor: &Redactor,
+        blobs: &Blobs,
+        workspace: &std::path::Path,
+    ) -> Result<Success, Failure> {
+        let call = Call {
+            inputs: &self.inputs,
+            approval: self.approval.as_ref(),
+            idempotency_key: &self.key,
+        };
+        let outcome = self
+            .host
+            .registry
+            .call(&self.tool.name, &call, &self.host)?;
+        let outcome = without_secrets(outcome, redactor)?;
+        if let Some((port, violation)) = self.schemas.check(&self.tool, &outcome.output) {
+            return Err(Failure::new(format!(
+                "`{port}` of its output breaks its contract: {violation}"
+            ))
+            .help("this is a mistake in the tool, not in the flow"));
+        }
+        stage(outcome, blobs, workspace)
+    }
+}
+
+fn panicked(why: &str) -> Failure {
+    Failure::new(format!("the tool panicked: {why}"))
+        .help("please report this, with the run's folder")
+}
+
+/// Carries small work out right here; everything else goes through [`run`].
+pub(super) fn at_once(
+    id: InstanceId,
+    attempt: u32,
+    work: Work,
+    redactor: &Redactor,
+    blobs: &Blobs,
+    workspace: &std::path::Path,
+) -> Report {
+    let Work::Tool(tool) = work else {
+        unreachable!("a process is no small work")
+    };
+    let called = std::panic::AssertUnwindSafe(|| tool.call(redactor, blobs, workspace));
+    let result = std::panic::catch_unwind(called)
+        .unwrap_or_else(|_| Err(panicked("see what it printed")))
+        .map_err(|failure| redacted(failure, redactor));
+    Report {
+        id,
+        attempt,
+        result,
+        stopped: false,
+    }
 }
 
 /// Runs an attempt to its end.
@@ -74,32 +144,10 @@ pub(super) async fn run(
         Work::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel).await
         }
-        Work::Tool {
-            tool,
-            inputs,
-            approval,
-            key,
-            host,
-            schemas,
-        } => {
+        Work::Tool(tool) => {
             let stop = cancel.clone();
             let hidden = redactor.clone();
-            let task = tokio::task::spawn_blocking(move || {
-                let call = Call {
-                    inputs: &inputs,
-                    approval: approval.as_ref(),
-                    idempotency_key: &key,
-                };
-                let outcome = host.registry.call(&tool.name, &call, host.as_ref())?;
-                let outcome = without_secrets(outcome, &hidden)?;
-                if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
-                    return Err(Failure::new(format!(
-                        "`{port}` of its output breaks its contract: {violation}"
-                    ))
-                    .help("this is a mistake in the tool, not in the flow"));
-                }
-                stage(outcome, &blobs, &workspace)
-            });
+            let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
             let joined = match timeout {
                 Some(limit) => match tokio::time::timeout(limit, task).await {
                     Ok(joined) => joined,
@@ -114,10 +162,7 @@ pub(super) async fn run(
                 },
                 None => task.await,
             };
-            let result = joined.unwrap_or_else(|error| {
-                Err(Failure::new(format!("the tool panicked: {error}"))
-                    .help("please report this, with the run's folder"))
-            });
+            let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
             let stopping = *stop.borrow();
             let stopped = stopping && result.is_err();
             (result, stopped)

@@ -274,6 +274,18 @@ impl Driver {
         };
         let timeout = self.state.node(&self.plan, id).timeout;
         self.in_flight.insert(id);
+        if timeout.is_none() && work.is_small() {
+            let report = attempt::at_once(
+                id,
+                attempt,
+                work,
+                &redactor,
+                &self.blobs,
+                self.engine.layout.workspace(),
+            );
+            return self.report(report, observer);
+        }
+        self.journal.flush()?;
         let task = run(
             id,
             attempt,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::Work;
+use super::attempt::{ToolCall, Work};
 use super::driver::Driver;
 use super::host::NodeHost;
 use super::publish::{base_digest, manifest};
@@ -165,14 +165,14 @@ impl Driver {
                     Vec::new()
                 };
                 let host = self.host(staged, log, redactor);
-                Ok(Work::Tool {
+                Ok(Work::Tool(Box::new(ToolCall {
                     tool: tool.clone(),
                     inputs,
                     approval: self.approval(id),
                     key,
-                    host: Box::new(host),
+                    host,
                     schemas: self.compiled.output_schemas(),
-                })
+                })))
             }
             Step::Process(process) => {
                 let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);

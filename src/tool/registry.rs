@@ -201,6 +201,15 @@ impl Registry {
         }
     }
 
+    /// Whether a tool is a skill that renders no file, only values.
+    #[must_use]
+    pub fn only_computes(&self, tool: &ToolName) -> bool {
+        tool.as_str()
+            .strip_prefix(SKILL_PREFIX)
+            .and_then(|name| self.skill_named(name))
+            .is_some_and(|skill| skill.renders_nothing())
+    }
+
     /// Renders a skill.
     ///
     /// # Errors

@@ -75,6 +75,12 @@ impl Skill {
         &self.name
     }
 
+    /// Whether it gives values only, and no file.
+    #[must_use]
+    pub(crate) fn renders_nothing(&self) -> bool {
+        self.rendered.is_empty() && self.evidence.is_empty()
+    }
+
     /// What it offers.
     #[must_use]
     pub fn kind(&self) -> Kind {
