@@ -202,6 +202,14 @@ impl Scope for One {
     fn head(&self, _: &Head) -> Result<Cow<'_, Value>, EvalError> {
         Ok(Cow::Borrowed(&self.0))
     }
+
+    fn inputs(&self) -> Value {
+        self.0.clone()
+    }
+
+    fn env(&self) -> Value {
+        Value::Null
+    }
 }
 
 /// A reference with a path, a thousand times.
