@@ -122,9 +122,9 @@ impl Workspace {
 
     /// Writes a flow, and gives the path by which to compile it.
     pub(crate) fn flow(&self, name: &str, text: &str) -> String {
-        let file = format!("{name}.yaml");
-        std::fs::write(self.dir.path().join(&file), text).expect("a file");
-        file
+        let file = self.dir.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, text).expect("a file");
+        file.to_string_lossy().into_owned()
     }
 
     /// Compiles and begins a run.
