@@ -75,13 +75,15 @@ impl Digest {
     /// Reads `sha256:<hex>` or bare hex.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.strip_prefix("sha256:").unwrap_or(text);
-        if hex.len() != 64 || !hex.is_ascii() {
+        let hex = text.strip_prefix("sha256:").unwrap_or(text).as_bytes();
+        let (pairs, rest) = hex.as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
             return None;
         }
+        let digit = |letter: u8| char::from(letter).to_digit(16);
         let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&hex[index * 2..index * 2 + 2], 16).ok()?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
         }
         Some(Self(bytes))
     }
@@ -89,13 +91,25 @@ impl Digest {
     /// The 64 hex digits without the prefix; also the file name of a content-addressed file.
     #[must_use]
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-                text
-            })
+        let mut text = String::with_capacity(64);
+        self.push_hex(&mut text);
+        text
+    }
+
+    /// Every record holds some digests, so they are not written by way of a formatter.
+    fn push_hex(&self, text: &mut String) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for byte in self.0 {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+
+    fn shown(&self) -> String {
+        let mut text = String::with_capacity(71);
+        text.push_str("sha256:");
+        self.push_hex(&mut text);
+        text
     }
 }
 
@@ -146,7 +160,7 @@ impl fmt::Debug for Hasher {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "sha256:{}", self.hex())
+        formatter.pad(&self.shown())
     }
 }
 
@@ -158,7 +172,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.shown())
     }
 }
 

@@ -10,6 +10,8 @@ pub(super) struct Output {
     workspace: PathBuf,
     stdout: io::Stdout,
     stderr: io::Stderr,
+    /// Whether stderr may carry colours, asked once: a run says a line for each of its nodes.
+    choice: anstream::ColorChoice,
 }
 
 /// Whether stderr may carry colours.
@@ -24,6 +26,7 @@ impl Output {
             workspace,
             stdout: io::stdout(),
             stderr: io::stderr(),
+            choice: anstream::AutoStream::choice(&io::stderr()),
         }
     }
 
@@ -46,9 +49,9 @@ impl Output {
 
     /// Tells people something on stderr.
     pub(super) fn say(&mut self, text: &str) {
-        let mut stderr = anstream::AutoStream::auto(self.stderr.lock());
+        let mut stderr = anstream::AutoStream::new(self.stderr.lock(), self.choice);
         // When stderr is gone there is nobody to tell.
-        writeln!(stderr, "{text}").ok();
+        stderr.write_all(format!("{text}\n").as_bytes()).ok();
     }
 
     /// Whether a person looks at stderr.

@@ -46,22 +46,133 @@ pub(super) struct Success {
 
 /// What an attempt runs.
 pub(super) enum Work {
-    Tool {
-        tool: Box<ToolInfo>,
-        inputs: Object,
-        approval: Option<Value>,
-        key: String,
-        host: Box<NodeHost>,
-        schemas: Arc<OutputSchemas>,
-        /// Where the outcome is kept for other runs.
-        cached: Option<Box<Cached>>,
-    },
+    Tool(Box<ToolCall>),
     Process {
         spec: Box<ProcessSpec>,
         /// Lays out the staged files of the nodes before it, if there are any.
         host: Option<Box<NodeHost>>,
         output: ProcessOutput,
     },
+}
+
+/// A call of a persona or skill, with everything that it needs.
+pub(super) struct ToolCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) inputs: Object,
+    pub(super) approval: Option<Value>,
+    pub(super) key: String,
+    pub(super) host: NodeHost,
+    pub(super) schemas: Arc<OutputSchemas>,
+    /// Where the outcome is kept for other runs.
+    pub(super) cached: Option<Cached>,
+}
+
+impl Work {
+    /// Whether it is no more work than resolving a node's inputs is: a few templates without loops
+    /// over small inputs, and no file. A thread would cost more than it.
+    pub(super) fn is_small(&self) -> bool {
+        match self {
+            Self::Tool(call) => {
+                call.cached.is_none()
+                    && call.host.registry.is_light(&call.tool.name)
+                    && is_small(call.inputs.values())
+            }
+            Self::Process { .. } => false,
+        }
+    }
+}
+
+impl ToolCall {
+    fn call(
+        &self,
+        redactor: &Redactor,
+        blobs: &Blobs,
+        workspace: &std::path::Path,
+    ) -> Result<Success, Failure> {
+        let call = Call {
+            inputs: &self.inputs,
+            approval: self.approval.as_ref(),
+            idempotency_key: &self.key,
+        };
+        let cached = self.cached.as_ref();
+        let found = cached.and_then(Cached::load);
+        let hit = found.as_ref().and(cached).map(|cached| cached.key);
+        let outcome = match found {
+            Some(found) => found,
+            None => {
+                let registry = &self.host.registry;
+                registry.call(&self.tool.name, &call, &self.host)?
+            }
+        };
+        let clean = cached.is_some() && is_clean(&outcome, redactor);
+        let outcome = without_secrets(outcome, redactor)?;
+        if let Some((port, violation)) = self.schemas.check(&self.tool, &outcome.output) {
+            return Err(Failure::new(format!(
+                "`{port}` of its output breaks its contract: {violation}"
+            ))
+            .help("this is a mistake in the tool, not in the flow"));
+        }
+        if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
+            cached.keep(&outcome);
+        }
+        let success = stage(outcome, blobs, workspace)?;
+        Ok(Success {
+            cached: hit,
+            ..success
+        })
+    }
+}
+
+/// Whether values are so small that going through them takes no time worth a thread. Looks at no
+/// more of them than that.
+fn is_small<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
+    fn take(value: &Value, left: usize) -> Option<usize> {
+        let left = left.checked_sub(1)?;
+        match value {
+            Value::String(text) => left.checked_sub(text.len() / 16),
+            Value::Array(items) => items.iter().try_fold(left, |left, item| take(item, left)),
+            Value::Object(entries) => entries
+                .iter()
+                .try_fold(left, |left, (_, value)| take(value, left)),
+            _ => Some(left),
+        }
+    }
+    let mut values = values;
+    values
+        .try_fold(LARGEST_SMALL, |left, value| take(value, left))
+        .is_some()
+}
+
+/// Of values and 16-byte pieces of text: some 20 µs of work.
+const LARGEST_SMALL: usize = 256;
+
+fn panicked(why: &str) -> Failure {
+    Failure::new(format!("the tool panicked: {why}"))
+        .help("please report this, with the run's folder")
+}
+
+/// Carries small work out right here; everything else goes through [`run`].
+pub(super) fn at_once(
+    id: InstanceId,
+    attempt: u32,
+    work: Work,
+    redactor: &Redactor,
+    blobs: &Blobs,
+    workspace: &std::path::Path,
+) -> Report {
+    let Work::Tool(tool) = work else {
+        unreachable!("a process is no small work")
+    };
+    let called = std::panic::AssertUnwindSafe(|| tool.call(redactor, blobs, workspace));
+    let result = std::panic::catch_unwind(called)
+        .unwrap_or_else(|_| Err(panicked("see what it printed")))
+        .map_err(|failure| redacted(failure, redactor));
+    Report {
+        id,
+        attempt,
+        result,
+        stopped: false,
+    }
 }
 
 /// Runs an attempt to its end.
@@ -83,46 +194,10 @@ pub(super) async fn run(
         Work::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
         }
-        Work::Tool {
-            tool,
-            inputs,
-            approval,
-            key,
-            host,
-            schemas,
-            cached,
-        } => {
+        Work::Tool(tool) => {
             let stop = cancel.clone();
             let hidden = redactor.clone();
-            let task = tokio::task::spawn_blocking(move || {
-                let call = Call {
-                    inputs: &inputs,
-                    approval: approval.as_ref(),
-                    idempotency_key: &key,
-                };
-                let found = cached.as_ref().and_then(|cached| cached.load());
-                let hit = found.as_ref().and(cached.as_ref()).map(|cached| cached.key);
-                let outcome = match found {
-                    Some(found) => found,
-                    None => host.registry.call(&tool.name, &call, host.as_ref())?,
-                };
-                let clean = cached.is_some() && is_clean(&outcome, &hidden);
-                let outcome = without_secrets(outcome, &hidden)?;
-                if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
-                    return Err(Failure::new(format!(
-                        "`{port}` of its output breaks its contract: {violation}"
-                    ))
-                    .help("this is a mistake in the tool, not in the flow"));
-                }
-                if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
-                    cached.keep(&outcome);
-                }
-                let success = stage(outcome, &blobs, &workspace)?;
-                Ok(Success {
-                    cached: hit,
-                    ..success
-                })
-            });
+            let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
             let joined = match timeout {
                 Some(limit) => match tokio::time::timeout(limit, task).await {
                     Ok(joined) => joined,
@@ -137,10 +212,7 @@ pub(super) async fn run(
                 },
                 None => task.await,
             };
-            let result = joined.unwrap_or_else(|error| {
-                Err(Failure::new(format!("the tool panicked: {error}"))
-                    .help("please report this, with the run's folder"))
-            });
+            let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
             let stopping = *stop.borrow();
             let stopped = stopping && result.is_err();
             (result, stopped)
@@ -250,8 +322,8 @@ fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
         external,
         raw,
         digest,
-        files: Arc::new([]),
-        evidence: Arc::new([]),
+        files: Arc::default(),
+        evidence: Arc::default(),
         subject: None,
         cached: None,
     })

@@ -278,6 +278,18 @@ impl Driver {
         };
         let timeout = self.state.node(&self.plan, id).timeout;
         self.in_flight.insert(id);
+        if timeout.is_none() && work.is_small() {
+            let report = attempt::at_once(
+                id,
+                attempt,
+                work,
+                &redactor,
+                &self.blobs,
+                self.engine.layout.workspace(),
+            );
+            return self.report(report, observer);
+        }
+        self.journal.flush()?;
         let task = run(
             id,
             attempt,
@@ -396,8 +408,8 @@ impl Driver {
             digest: Digest::of_json(&output),
             fingerprint,
             effectful: false,
-            files: Arc::new([]),
-            evidence: Arc::new([]),
+            files: Arc::default(),
+            evidence: Arc::default(),
             subject: None,
             external,
             cached: None,

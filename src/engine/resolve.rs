@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::Work;
+use super::attempt::{ToolCall, Work};
 use super::driver::Driver;
 use super::host::NodeHost;
 use super::kept::Kept;
@@ -176,15 +176,15 @@ impl Driver {
                 };
                 let host = self.host(staged, log, redactor);
                 let cached = self.cached(id, &inputs)?;
-                Ok(Work::Tool {
+                Ok(Work::Tool(Box::new(ToolCall {
                     tool: tool.clone(),
                     inputs,
                     approval: self.approval(id),
                     key,
-                    host: Box::new(host),
+                    host,
                     schemas: self.compiled.output_schemas(),
-                    cached: cached.map(Box::new),
-                })
+                    cached,
+                })))
             }
             Step::Process(process) => {
                 let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::contract::{Scopes, lookup_output, offers};
+use super::contract::{Ports, Scopes, lookup_output, offers};
 use super::model::{NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Path, Reference, Text, Use};
@@ -19,14 +19,15 @@ pub(super) fn connect<'s>(
     problems: &mut Diagnostics,
 ) {
     // Offers are asked for once: a sub-flow's are computed from its outputs.
-    let offered: Vec<Vec<Port>> = nodes
+    let offered: Vec<Ports> = nodes
         .iter()
         .map(|node| {
             node.as_ref()
-                .map_or_else(Vec::new, |node| offers(node, scopes))
+                .map_or_else(|| Ports::Own(Vec::new()), |node| offers(node, scopes))
         })
         .collect();
-    let mut latest: HashMap<String, NodeId> = HashMap::new();
+    let mut latest: HashMap<&str, NodeId> = HashMap::new();
+    let mut schemas = HashMap::new();
     for at in 0..nodes.len() {
         let decl = &flow.nodes[at];
         if let Some(node) = &nodes[at] {
@@ -38,7 +39,7 @@ pub(super) fn connect<'s>(
                 scopes,
                 names,
             };
-            let inputs = wiring.inputs(at, decl, node, problems);
+            let inputs = wiring.inputs(at, decl, node, &mut schemas, problems);
             wiring.check_references(decl.uses().into_iter().map(|(used, _)| used), problems);
             let mut reads: Vec<NodeId> = inputs
                 .iter()
@@ -56,8 +57,8 @@ pub(super) fn connect<'s>(
             node.inputs = inputs;
             node.reads = reads;
         }
-        for port in &offered[at] {
-            latest.insert(port.name.clone(), NodeId::of(at));
+        for port in offered[at].iter() {
+            latest.insert(&port.name, NodeId::of(at));
         }
     }
     let wiring = Wiring {
@@ -76,12 +77,16 @@ pub(super) fn connect<'s>(
     );
 }
 
+/// Schemas of input ports, by the address of their tool's signature and their number. The nodes hold
+/// the signatures, so that an address means one signature as long as this is used.
+type Schemas = HashMap<(usize, usize), Arc<Schema>>;
+
 struct Wiring<'a, 's> {
     flow: &'a Flow,
     nodes: &'a [Option<PlanNode>],
-    offered: &'a [Vec<Port>],
+    offered: &'a [Ports],
     /// The nearest node above the current one that offers a port.
-    latest: &'a HashMap<String, NodeId>,
+    latest: &'a HashMap<&'a str, NodeId>,
     scopes: &'a Scopes<'s>,
     names: &'a HashMap<&'a str, NodeId>,
 }
@@ -95,9 +100,11 @@ impl Wiring<'_, '_> {
     }
 
     /// The input ports of a node; `None` when it takes anything.
-    fn ports(&self, node: &PlanNode) -> Option<Vec<Port>> {
+    fn ports(&self, node: &PlanNode) -> Option<Ports> {
         match &node.step {
-            Step::Tool(tool) => (!tool.signature.open).then(|| tool.signature.inputs.clone()),
+            Step::Tool(tool) => {
+                (!tool.signature.open).then(|| Ports::Inputs(Arc::clone(&tool.signature)))
+            }
             Step::Process(_) | Step::Gate => None,
             Step::Flow(id) => (self.scopes)(*id).map(|scope| {
                 let port = |(name, input): (&String, &crate::flow::InputDecl)| {
@@ -108,7 +115,7 @@ impl Wiring<'_, '_> {
                         port
                     }
                 };
-                scope.inputs.iter().map(port).collect()
+                Ports::Own(scope.inputs.iter().map(port).collect())
             }),
         }
     }
@@ -118,6 +125,7 @@ impl Wiring<'_, '_> {
         at: usize,
         decl: &NodeDecl,
         node: &PlanNode,
+        schemas: &mut Schemas,
         problems: &mut Diagnostics,
     ) -> Vec<Wire> {
         let anything =
@@ -153,11 +161,18 @@ impl Wiring<'_, '_> {
             }
         }
         let mut wires = Vec::new();
-        for port in &ports {
-            let schema = match Schema::compile(&port.schema) {
+        for (number, port) in ports.iter().enumerate() {
+            let compile = || match Schema::compile(&port.schema) {
                 Ok(schema) => Arc::new(schema),
                 // Registries check their own schemas; a skill's are checked when it is loaded.
                 Err(_) => anything(),
+            };
+            let schema = match &ports {
+                Ports::Inputs(signature) => {
+                    let of = (std::ptr::from_ref(&**signature).addr(), number);
+                    Arc::clone(schemas.entry(of).or_insert_with(compile))
+                }
+                _ => compile(),
             };
             if let Some(input) = decl.inputs.get(&port.name) {
                 self.check_input(decl, port, input, &schema, problems);
@@ -187,7 +202,7 @@ impl Wiring<'_, '_> {
         problems: &mut Diagnostics,
     ) -> Option<(Reference, WireWhy)> {
         let span = decl.name.span;
-        if let Some(&producer) = self.latest.get(&port.name)
+        if let Some(&producer) = self.latest.get(port.name.as_str())
             && let Some(node) = &self.nodes[producer.index()]
         {
             if node.conditional() {
@@ -280,7 +295,7 @@ impl Wiring<'_, '_> {
         }
         let near = self.offered[..at]
             .iter()
-            .flatten()
+            .flat_map(|ports| ports.iter())
             .map(|given| given.name.as_str())
             .chain(self.flow.inputs.keys().map(String::as_str));
         diagnostic.did_you_mean(&port.name, near).help(format!(

@@ -1,8 +1,17 @@
 //! [`Schema`]: a compiled JSON Schema (2020-12). Nothing is fetched: `$ref` reaches only inside.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::value::Value;
+
+/// Compiled schemas by their text. Compiling takes a hundred times as long as checking a value, and
+/// the contracts are the same in every plan that one process makes.
+static COMPILED: LazyLock<Mutex<HashMap<String, Arc<jsonschema::Validator>>>> =
+    LazyLock::new(Mutex::default);
+/// More than these are not what one flow names; they make room.
+const MOST_COMPILED: usize = 1024;
 
 /// A compiled schema.
 pub struct Schema(Kind);
@@ -10,7 +19,7 @@ pub struct Schema(Kind);
 enum Kind {
     /// `true` or `{}`: not worth a validator.
     Anything,
-    Validator(Box<jsonschema::Validator>),
+    Validator(Arc<jsonschema::Validator>),
 }
 
 /// One thing that a value violates.
@@ -41,11 +50,23 @@ impl Schema {
         if anything {
             return Ok(Self(Kind::Anything));
         }
-        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-        match options.build(schema) {
-            Ok(validator) => Ok(Self(Kind::Validator(Box::new(validator)))),
-            Err(error) => Err(error.to_string()),
+        let text = schema.to_string();
+        let known = COMPILED
+            .lock()
+            .expect("no holder panics")
+            .get(&text)
+            .cloned();
+        if let Some(validator) = known {
+            return Ok(Self(Kind::Validator(validator)));
         }
+        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+        let validator = Arc::new(options.build(schema).map_err(|error| error.to_string())?);
+        let mut compiled = COMPILED.lock().expect("no holder panics");
+        if compiled.len() >= MOST_COMPILED {
+            compiled.clear();
+        }
+        compiled.insert(text, Arc::clone(&validator));
+        Ok(Self(Kind::Validator(validator)))
     }
 
     /// Everything that a value violates, at most ten of them.

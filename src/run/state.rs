@@ -400,6 +400,8 @@ impl RunState {
             active: 0,
             failing: None,
         });
+        self.instances.reserve(scope.nodes.len());
+        self.paths.reserve(scope.nodes.len());
         for (at, node) in scope.nodes.iter().enumerate() {
             let path = match parent {
                 None => NodePath::from(node.name.as_str()),

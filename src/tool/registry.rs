@@ -201,6 +201,15 @@ impl Registry {
         }
     }
 
+    /// Whether a tool is a skill that does no more work than its inputs are long.
+    #[must_use]
+    pub fn is_light(&self, tool: &ToolName) -> bool {
+        tool.as_str()
+            .strip_prefix(SKILL_PREFIX)
+            .and_then(|name| self.skill_named(name))
+            .is_some_and(|skill| skill.is_light())
+    }
+
     /// Renders a skill.
     ///
     /// # Errors
