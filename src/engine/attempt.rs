@@ -17,7 +17,7 @@ use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
-use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, run_process};
+use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};
 use crate::value::{Digest, Object, Value};
 
 /// What an attempt came to.
@@ -46,6 +46,13 @@ pub(super) struct Success {
 
 /// What an attempt runs.
 pub(super) enum Work {
+    /// The driver does it at once.
+    Light(Box<LightCall>),
+    Beside(Beside),
+}
+
+/// What runs beside the driver.
+pub(super) enum Beside {
     Tool(Box<ToolCall>),
     Process {
         spec: Box<ProcessSpec>,
@@ -67,19 +74,11 @@ pub(super) struct ToolCall {
     pub(super) cached: Option<Cached>,
 }
 
-impl Work {
-    /// Whether it is no more work than resolving a node's inputs is: a few templates without loops
-    /// over small inputs, and no file. A thread would cost more than it.
-    pub(super) fn is_small(&self) -> bool {
-        match self {
-            Self::Tool(call) => {
-                call.cached.is_none()
-                    && call.host.registry.is_light(&call.tool.name)
-                    && is_small(call.inputs.values())
-            }
-            Self::Process { .. } => false,
-        }
-    }
+/// A call of a skill that is no more work than resolving its inputs was: a few templates without
+/// loops over small inputs, and no file. A thread would cost more than it.
+pub(super) struct LightCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) inputs: Object,
 }
 
 impl ToolCall {
@@ -106,12 +105,7 @@ impl ToolCall {
         };
         let clean = cached.is_some() && is_clean(&outcome, redactor);
         let outcome = without_secrets(outcome, redactor)?;
-        if let Some((port, violation)) = self.schemas.check(&self.tool, &outcome.output) {
-            return Err(Failure::new(format!(
-                "`{port}` of its output breaks its contract: {violation}"
-            ))
-            .help("this is a mistake in the tool, not in the flow"));
-        }
+        check(&self.schemas, &self.tool, &outcome)?;
         if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
             cached.keep(&outcome);
         }
@@ -123,9 +117,22 @@ impl ToolCall {
     }
 }
 
+fn check(schemas: &OutputSchemas, tool: &ToolInfo, outcome: &Outcome) -> Result<(), Failure> {
+    match schemas.check(tool, &outcome.output) {
+        None => Ok(()),
+        Some((port, violation)) => Err(Failure::new(format!(
+            "`{port}` of its output breaks its contract: {violation}"
+        ))
+        .help("this is a mistake in the tool, not in the flow")),
+    }
+}
+
+/// Of values and 16-byte pieces of text: some 20 µs of work.
+const LARGEST_SMALL: usize = 256;
+
 /// Whether values are so small that going through them takes no time worth a thread. Looks at no
 /// more of them than that.
-fn is_small<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
+pub(super) fn is_small<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
     fn take(value: &Value, left: usize) -> Option<usize> {
         let left = left.checked_sub(1)?;
         match value {
@@ -143,36 +150,28 @@ fn is_small<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
         .is_some()
 }
 
-/// Of values and 16-byte pieces of text: some 20 µs of work.
-const LARGEST_SMALL: usize = 256;
-
 fn panicked(why: &str) -> Failure {
     Failure::new(format!("the tool panicked: {why}"))
         .help("please report this, with the run's folder")
 }
 
-/// Carries small work out right here; everything else goes through [`run`].
+/// Carries light work out right here; everything else goes through [`run`].
 pub(super) fn at_once(
-    id: InstanceId,
-    attempt: u32,
-    work: Work,
+    call: &LightCall,
+    registry: &Registry,
+    schemas: &OutputSchemas,
     redactor: &Redactor,
     blobs: &Blobs,
-    workspace: &std::path::Path,
-) -> Report {
-    let Work::Tool(tool) = work else {
-        unreachable!("a process is no small work")
-    };
-    let called = std::panic::AssertUnwindSafe(|| tool.call(redactor, blobs, workspace));
-    let result = std::panic::catch_unwind(called)
+) -> Result<Success, Failure> {
+    let called = std::panic::AssertUnwindSafe(|| {
+        let outcome = registry.call_light(&call.tool.name, &call.inputs)?;
+        let outcome = without_secrets(outcome, redactor)?;
+        check(schemas, &call.tool, &outcome)?;
+        finish_value(outcome.output, blobs)
+    });
+    std::panic::catch_unwind(called)
         .unwrap_or_else(|_| Err(panicked("see what it printed")))
-        .map_err(|failure| redacted(failure, redactor));
-    Report {
-        id,
-        attempt,
-        result,
-        stopped: false,
-    }
+        .map_err(|failure| redacted(failure, redactor))
 }
 
 /// Runs an attempt to its end.
@@ -183,7 +182,7 @@ pub(super) fn at_once(
 pub(super) async fn run(
     id: InstanceId,
     attempt: u32,
-    work: Work,
+    work: Beside,
     redactor: Redactor,
     timeout: Option<Duration>,
     blobs: Arc<Blobs>,
@@ -191,10 +190,10 @@ pub(super) async fn run(
     cancel: Cancel,
 ) -> Report {
     let (result, stopped) = match work {
-        Work::Process { spec, host, output } => {
+        Beside::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
         }
-        Work::Tool(tool) => {
+        Beside::Tool(tool) => {
             let stop = cancel.clone();
             let hidden = redactor.clone();
             let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
@@ -312,7 +311,7 @@ fn timed_out(limit: Duration) -> Failure {
 fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
     let raw = serde_json::value::to_raw_value(&output)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let digest = Digest::of_json(&output);
+    let digest = Digest::of_value(&output);
     let size = raw.get().len();
     let (external, raw) = place(raw, blobs)
         .map_err(|error| Failure::new(format!("its output cannot be kept: {error}")))?;

@@ -210,6 +210,15 @@ impl Registry {
             .is_some_and(|skill| skill.is_light())
     }
 
+    /// Calls such a tool.
+    ///
+    /// # Errors
+    /// The tool's failure.
+    pub fn call_light(&self, tool: &ToolName, inputs: &Object) -> Result<Outcome, Failure> {
+        let name = tool.as_str();
+        self.render(name.strip_prefix(SKILL_PREFIX).unwrap_or(name), inputs)
+    }
+
     /// Renders a skill.
     ///
     /// # Errors

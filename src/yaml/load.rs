@@ -207,6 +207,8 @@ impl Loader<'_> {
                         ..
                     } => {
                         self.merge(&mut entries, merges)?;
+                        // Most mappings have one key or two, and a vector grows by four.
+                        entries.shrink_to_fit();
                         Kind::Map(entries)
                     }
                 };
@@ -310,11 +312,7 @@ impl Loader<'_> {
     }
 
     /// Carries out `<<:`; keys written in the mapping itself win, then earlier merges.
-    fn merge(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        merges: Vec<Node>,
-    ) -> Result<(), Stop> {
+    fn merge(&mut self, entries: &mut Vec<Entry>, merges: Vec<Node>) -> Result<(), Stop> {
         if merges.is_empty() {
             return Ok(());
         }
