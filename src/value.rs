@@ -88,10 +88,15 @@ impl Digest {
         if pairs.len() != 32 || !rest.is_empty() {
             return None;
         }
-        let digit = |letter: u8| char::from(letter).to_digit(16);
+        let digit = |letter: u8| match letter {
+            b'0'..=b'9' => Some(letter - b'0'),
+            b'a'..=b'f' => Some(letter - b'a' + 10),
+            b'A'..=b'F' => Some(letter - b'A' + 10),
+            _ => None,
+        };
         let mut bytes = [0; 32];
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+            *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Some(Self(bytes))
     }

@@ -114,10 +114,11 @@ impl InputBinding {
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Self {
+        let binding = Binding::compile(node, source, problems);
         Self {
-            binding: Binding::compile(node, source, problems),
+            literal: matches!(binding, Binding::Literal(_)).then(|| node.clone()),
+            binding,
             key_span,
-            node: node.clone(),
         }
     }
 }

@@ -40,17 +40,14 @@ pub(super) fn connect<'s>(
                 names,
             };
             let inputs = wiring.inputs(at, decl, node, &mut schemas, problems);
-            wiring.check_references(decl.uses().into_iter().map(|(used, _)| used), problems);
+            let uses = decl.uses();
+            wiring.check_references(uses.iter().map(|(used, _)| used), problems);
             let mut reads: Vec<NodeId> = inputs
                 .iter()
                 .flat_map(|wire| wire.binding.uses())
                 .filter_map(|used| wiring.node_of(&used))
                 .collect();
-            reads.extend(
-                decl.uses()
-                    .iter()
-                    .filter_map(|(used, _)| wiring.node_of(used)),
-            );
+            reads.extend(uses.iter().filter_map(|(used, _)| wiring.node_of(used)));
             reads.sort_unstable();
             reads.dedup();
             let node = nodes[at].as_mut().expect("it was just there");
@@ -72,7 +69,9 @@ pub(super) fn connect<'s>(
     wiring.check_references(
         flow.outputs
             .values()
-            .flat_map(|output| output.binding.uses()),
+            .flat_map(|output| output.binding.uses())
+            .collect::<Vec<_>>()
+            .iter(),
         problems,
     );
 }
@@ -341,11 +340,9 @@ impl Wiring<'_, '_> {
         schema: &Schema,
         problems: &mut Diagnostics,
     ) {
-        if let Binding::Literal(value) = &input.binding {
+        if let (Binding::Literal(value), Some(node)) = (&input.binding, &input.literal) {
             for violation in schema.check(value) {
-                let at = input
-                    .node
-                    .descend(violation.path.iter().map(String::as_str));
+                let at = node.descend(violation.path.iter().map(String::as_str));
                 problems.push(
                     Diagnostic::error(
                         Code::BadLiteral,
@@ -448,7 +445,7 @@ impl Wiring<'_, '_> {
     /// Reports references to outputs that a node is known not to have.
     fn check_references<'u>(
         &self,
-        uses: impl Iterator<Item = Use<'u>>,
+        uses: impl Iterator<Item = &'u Use<'u>>,
         problems: &mut Diagnostics,
     ) {
         for used in uses {

@@ -4,10 +4,11 @@
 //! beyond that is its own. `scripts/bench` builds and calls this; numbers go to standard output as
 //! one JSON object.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
@@ -21,9 +22,10 @@ const USAGE: &str = "usage: floor COMMAND
   measure LOG -- COMMAND…            run a command: wall, CPU and peak memory of it and its children
   write FILE RECORDS BYTES SYNC      append JSON lines; SYNC is none, end, each, or a number of records
   group FILE RECORDS BYTES WAITING   group commit: so many writers, each waiting for its record
-  begin DIR FILES BYTES SYNCS        write files by rename, and sync so often
+  replay OPS                         the operations on files of a traced run, in their order, with other bytes
   spawn COUNT JOBS                   start /bin/true by posix_spawn
-  spawn COUNT JOBS FILE BYTES        and append a line, synced, after each";
+  spawn COUNT JOBS FILE BYTES        and append a line, synced, after each
+  spawn COUNT JOBS FILE BYTES OPS    and replay the other operations of a traced run";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -32,9 +34,12 @@ fn main() -> ExitCode {
         ["measure", log, "--", program, arguments @ ..] => measure(log, program, arguments),
         ["write", file, records, bytes, sync] => write(file, records, bytes, sync),
         ["group", file, records, bytes, waiting] => group(file, records, bytes, waiting),
-        ["begin", dir, files, bytes, syncs] => begin(dir, files, bytes, syncs),
+        ["replay", operations] => replay(operations),
         ["spawn", count, jobs] => spawn(count, jobs, None),
         ["spawn", count, jobs, file, bytes] => spawn(count, jobs, Some((file, bytes))),
+        ["spawn", count, jobs, file, bytes, operations] => {
+            replay(operations).and_then(|()| spawn(count, jobs, Some((file, bytes))))
+        }
         _ => Err(USAGE.into()),
     };
     match done {
@@ -140,33 +145,51 @@ fn group(file: &str, records: &str, bytes: &str, waiting: &str) -> Result<()> {
     Ok(())
 }
 
-/// What beginning a run takes: some files by rename, some syncs.
-fn begin(dir: &str, files: &str, bytes: &str, syncs: &str) -> Result<()> {
-    let (files, bytes, syncs): (usize, usize, usize) =
-        (files.parse()?, bytes.parse()?, syncs.parse()?);
-    std::fs::create_dir_all(dir)?;
-    let content = vec![b'x'; bytes / files.max(1)];
-    let (mut left, folder) = (syncs, File::open(dir)?);
-    for number in 0..files {
-        let temporary = Path::new(dir).join(format!(".{number}.tmp"));
-        let mut file = File::create(&temporary)?;
-        file.write_all(&content)?;
-        if left > 0 {
-            file.sync_all()?;
-            left -= 1;
-        }
-        std::fs::rename(&temporary, Path::new(dir).join(number.to_string()))?;
-        if left > 0 {
-            folder.sync_all()?;
-            left -= 1;
+/// Does what a traced run did with its files: the same folders, files, lengths, renames and syncs in
+/// the same order, one thread, nothing computed.
+fn replay(operations: &str) -> Result<()> {
+    let text = std::fs::read_to_string(operations)?;
+    let mut open: HashMap<&str, File> = HashMap::new();
+    let filler = vec![b'x'; 1 << 20];
+    for line in text.lines() {
+        let words: Vec<&str> = line.split('\t').collect();
+        match *words.as_slice() {
+            ["mkdir", path] => std::fs::create_dir_all(path)?,
+            ["append", path, bytes] => {
+                let mut left: usize = bytes.parse()?;
+                let file = match open.entry(path) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        let file = OpenOptions::new().create(true).append(true).open(path)?;
+                        entry.insert(file)
+                    }
+                };
+                while left > 0 {
+                    let part = left.min(filler.len());
+                    file.write_all(&filler[..part])?;
+                    left -= part;
+                }
+            }
+            ["fsync", path] => match open.get(path) {
+                Some(file) => file.sync_all()?,
+                None => File::open(path)?.sync_all()?,
+            },
+            ["fdatasync", path] => match open.get(path) {
+                Some(file) => file.sync_data()?,
+                None => File::open(path)?.sync_data()?,
+            },
+            ["rename", from, to] => {
+                open.remove(from);
+                open.remove(to);
+                std::fs::rename(from, to)?;
+            }
+            ["unlink", path] => {
+                open.remove(path);
+                std::fs::remove_file(path)?;
+            }
+            _ => return Err(format!("`{line}` is no operation").into()),
         }
     }
-    let mut last = File::create(Path::new(dir).join("last"))?;
-    for _ in 0..left {
-        last.write_all(b"x")?;
-        last.sync_data()?;
-    }
-    println!("hello");
     Ok(())
 }
 
