@@ -1,7 +1,7 @@
 //! Driving a run to where it ends or pauses, for all commands that do.
 
 use super::Result;
-use crate::cli::args::Drive;
+use crate::cli::args::{Code, Drive};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -29,7 +29,19 @@ pub(super) fn with_secrets(engine: &Engine, args: &Drive) -> std::result::Result
         engine.secrets = SecretsFile::open(path)
             .map_err(|(message, help)| Failure::usage(message).help(help))?;
     }
-    Ok(engine)
+    Ok(with_code(&engine, &args.code))
+}
+
+/// The engine, with what code beside flows is to run with.
+pub(super) fn with_code(engine: &Engine, args: &Code) -> Engine {
+    let mut engine = engine.clone();
+    engine.surroundings.python.clone_from(&args.python);
+    engine.surroundings.environment.clone_from(&args.env);
+    engine
+        .surroundings
+        .connections
+        .clone_from(&args.connections);
+    engine
 }
 
 /// Makes the runtime of the program.
