@@ -10,6 +10,7 @@ mod left_behind;
 mod library;
 mod log_file;
 mod process;
+pub mod python;
 mod redact;
 mod registry;
 mod skill;
