@@ -5,6 +5,7 @@
 //! [`Registry`].
 
 mod builtin;
+pub mod connection;
 mod left_behind;
 mod library;
 mod log_file;
