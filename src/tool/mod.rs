@@ -6,6 +6,7 @@
 
 mod builtin;
 mod code;
+pub mod connection;
 mod left_behind;
 mod library;
 mod log_file;
