@@ -27,7 +27,7 @@ use super::record::{self, Chain};
 use super::story::Story;
 use super::{Error, PublicKey, Signer, envelope};
 use crate::id::RunId;
-use crate::store::{Layout, RunDir, sync_dir};
+use crate::store::{Layout, RunDir, open_regular_with, read_regular, sync_dir};
 use crate::value::{Digest, Object};
 
 /// What a writing is to add.
@@ -144,7 +144,7 @@ impl Folder {
             return Err(folder.damaged(LEDGER, number(line), message));
         }
         if chain.good < rest.len() {
-            let file = fs::OpenOptions::new().write(true).open(&path);
+            let file = open_regular_with(fs::OpenOptions::new().write(true), &path);
             file.and_then(|file| {
                 file.set_len(known.bytes + chain.good as u64)?;
                 file.sync_all()
@@ -546,7 +546,7 @@ impl Folder {
     /// before anything of it is written over; its own manifest says which files it has.
     fn place(&mut self, closed: &Closed, run: &RunId, bundle: &Bundle) -> Result<(), Error> {
         let top = format!("{BUNDLES}{}/", closed.name);
-        let there = fs::read(self.root.join(&top).join(bundle::MANIFEST)).unwrap_or_default();
+        let there = read_regular(&self.root.join(&top).join(bundle::MANIFEST)).unwrap_or_default();
         let here = Top {
             run: run.clone(),
             manifest: closed.manifest,
@@ -722,7 +722,7 @@ pub(super) fn log_path(name: &str) -> String {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
+    match read_regular(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(crate::store::Error::io("read", path)(error).into()),
@@ -735,10 +735,8 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = open_regular_with(options.append(true).create(true), path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

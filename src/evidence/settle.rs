@@ -10,6 +10,7 @@ use super::Error;
 use super::index::{INDEX, INDEX_ENVELOPE, LOCK};
 use super::ledger::write;
 use super::rebuild::Rebuilt;
+use crate::store::{open_regular_with, read_regular};
 
 /// Every file below a folder, by path relative to it; links are files.
 pub(super) fn files(root: &Path) -> Vec<String> {
@@ -46,7 +47,7 @@ impl Aside<'_> {
             if path == LOCK {
                 // It is held by this process and stays; what somebody wrote into it goes.
                 fs::copy(&from, &to)?;
-                return fs::OpenOptions::new().write(true).open(&from)?.set_len(0);
+                return open_regular_with(fs::OpenOptions::new().write(true), &from)?.set_len(0);
             }
             fs::rename(&from, &to)
         };
@@ -86,10 +87,10 @@ pub(super) fn settle(
     }
     for path in &wanted {
         let from = made.join(path);
-        let bytes = fs::read(&from).map_err(crate::store::Error::io("read", &from))?;
+        let bytes = read_regular(&from).map_err(crate::store::Error::io("read", &from))?;
         let target = root.join(path);
         match fs::symlink_metadata(&target) {
-            Ok(found) if found.is_file() && fs::read(&target).is_ok_and(|now| now == bytes) => {
+            Ok(found) if found.is_file() && read_regular(&target).is_ok_and(|now| now == bytes) => {
                 aside.rebuilt.kept += 1;
                 continue;
             }

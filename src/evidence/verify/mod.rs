@@ -22,6 +22,7 @@ use super::bundle::{HISTORY, JOURNAL, MANIFEST};
 use super::index::{BUNDLES, INDEX, LEDGER, LOCK, LOGS, Listed};
 use super::material::is_inside;
 use super::record::{Chain, Records};
+use crate::store::read_regular;
 use part::Part;
 
 /// Files, on disk or in memory.
@@ -93,7 +94,7 @@ impl Tree {
                 .ok_or_else(|| "it is missing".to_owned()),
             Self::Disk(root) => {
                 let target = file(root, path)?;
-                fs::read(target).map_err(|error| format!("it cannot be read: {error}"))
+                read_regular(&target).map_err(|error| format!("it cannot be read: {error}"))
             }
         }
     }
