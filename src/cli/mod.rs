@@ -7,6 +7,7 @@ mod command;
 mod exit;
 mod failure;
 mod output;
+mod printable;
 mod progress;
 pub(crate) mod render;
 mod report;

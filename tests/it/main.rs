@@ -30,6 +30,7 @@ mod faults;
 mod flagship;
 mod gates;
 mod harness;
+mod hostile;
 mod nodes;
 mod processes;
 mod publish;

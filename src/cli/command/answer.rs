@@ -55,7 +55,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
             if args.drive.json {
                 let run = engine.read_run(&dir)?;
                 let report = crate::cli::report::json(&run, run.status_word())?;
-                output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+                output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
                 return Ok(Exit::SUCCESS);
             }
             output.say(&format!("approved: `{node}` of run {}", dir.id));

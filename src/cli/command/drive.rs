@@ -86,7 +86,7 @@ pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut
         _ => run.state.status().word(),
     };
     if manner.json {
-        output.data(
+        output.json(
             &serde_json::to_string_pretty(&report::json(run, status)?).expect("JSON becomes text"),
         )?;
     } else {
@@ -94,7 +94,7 @@ pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut
         if manner.outputs
             && let Some(outputs) = run.outputs()?.filter(|outputs| !outputs.is_empty())
         {
-            output.data(&serde_json::to_string_pretty(&outputs).expect("JSON becomes text"))?;
+            output.json(&serde_json::to_string_pretty(&outputs).expect("JSON becomes text"))?;
         }
     }
     Ok(ended.into())

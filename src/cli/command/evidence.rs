@@ -42,7 +42,7 @@ pub(super) fn verify(engine: &Engine, args: &Verify, output: &mut Output) -> Res
     };
     let intact = report.findings.is_empty();
     match args.format {
-        ReportFormat::Json => output.data(
+        ReportFormat::Json => output.json(
             &serde_json::to_string_pretty(&as_json(&shown, &report)).expect("JSON becomes text"),
         )?,
         ReportFormat::Text => output.data(&as_text(&shown, &report))?,

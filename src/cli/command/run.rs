@@ -25,7 +25,7 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         Err(problems) => return invalid(problems, args.drive.json, output),
     };
     if !warnings.is_empty() {
-        output.say(render::text(&warnings).trim_end());
+        output.say_styled(render::text(&warnings).trim_end());
     }
     let given = read_inputs(args, &compiled)?;
     let driver = match engine.start(compiled, &given, id) {
@@ -52,7 +52,7 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
 
 fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
     if json {
-        output.data(
+        output.json(
             &serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"),
         )?;
     }
