@@ -150,6 +150,7 @@ pub fn rebuild(
         }
     }
     settle(made.path(), &root, now, &mut rebuilt)?;
+    folder.left(layout)?;
     for (run, receipts) in receipts {
         if let Some(Source::Run(run)) = sources.get(&run) {
             ledger::keep(run, &receipts)?;

@@ -40,5 +40,7 @@ mod signed;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod tracer;
+#[cfg(feature = "sign")]
+mod trust;
 #[cfg(target_os = "linux")]
 mod world;

@@ -13,7 +13,7 @@ use crate::run::Status;
 use crate::value::{Object, Value};
 
 pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
-    let engine = &with_secrets(engine, &args.drive)?;
+    let engine = &with_secrets(engine, &args.drive.secrets)?;
     let id = args
         .run_id
         .as_deref()
@@ -104,7 +104,7 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
 }
 
 pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Result {
-    let engine = &with_secrets(engine, &args.drive)?;
+    let engine = &with_secrets(engine, &args.drive.secrets)?;
     let dir = engine.layout.find(&args.run)?;
     let manner = Manner {
         concurrency: args.drive.concurrency,
