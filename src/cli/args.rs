@@ -102,14 +102,20 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Drive {
-    /// Nodes at the same time.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) concurrency: u16,
+pub(super) struct Secrets {
     /// A YAML file of secrets, `NAME: 'value'`, that only you can read; a variable
     /// `FLOWCTL_SECRET_NAME` wins over it.
     #[arg(long, value_name = "FILE", env = "FLOWCTL_SECRETS_FILE")]
     pub(super) secrets_file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Drive {
+    /// Nodes at the same time.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: u16,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
@@ -257,6 +263,8 @@ pub(super) struct Reject {
     pub(super) digest: Option<String>,
     #[command(flatten)]
     pub(super) ssh: SshSigning,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,

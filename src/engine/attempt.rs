@@ -11,7 +11,7 @@ use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
 use super::host::NodeHost;
 use super::kept::place;
-use super::publish::{base_digest, check_target};
+use super::target::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};

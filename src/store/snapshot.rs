@@ -108,7 +108,7 @@ impl Snapshot {
     /// I/O, and damage.
     pub fn load(run: &RunDir, digest: Digest) -> Result<Self, Error> {
         let path = run.snapshot(digest);
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = super::read_regular(&path).map_err(Error::io("read", &path))?;
         let damaged = |path: &Path, message: String| Error::Damaged {
             path: path.to_owned(),
             line: 1,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Result;
-use super::drive::{Manner, conclude, drive, tell_edited, with_secrets};
+use super::drive::{Manner, conclude, drive, tell_edited, with_code, with_secrets};
 use crate::cli::args::{Resume, Run};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -16,7 +16,10 @@ use crate::run::Status;
 use crate::value::{Object, Value};
 
 pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
-    let mut engine = with_secrets(engine, &args.drive)?;
+    let mut engine = with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
     engine.surroundings.selection = Selection {
         variant: args.variant.clone(),
         part: args.node.clone().map_or(Part::Whole, Part::Node),
@@ -33,7 +36,7 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         Err(problems) => return invalid(problems, args.drive.json, output),
     };
     if !warnings.is_empty() {
-        output.say(render::text(&warnings).trim_end());
+        output.say_styled(render::text(&warnings).trim_end());
     }
     let mut given = read_inputs(args, &compiled)?;
     if args.node.is_some() {
@@ -76,7 +79,7 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
 
 fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
     if json {
-        output.data(
+        output.json(
             &serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"),
         )?;
     }
@@ -182,7 +185,10 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
 }
 
 pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Result {
-    let engine = &with_secrets(engine, &args.drive)?;
+    let engine = &with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
     let dir = engine.layout.find(&args.run)?;
     let manner = Manner {
         concurrency: args.drive.concurrency,

@@ -25,7 +25,7 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
         files.push(json!({ "path": file, "valid": valid }));
         if args.format == ReportFormat::Text {
             if !problems.is_empty() {
-                output.say(render::text(&problems).trim_end());
+                output.say_styled(render::text(&problems).trim_end());
             }
             if valid {
                 output.say(&format!("{file}: valid"));
@@ -35,7 +35,7 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
     }
     if args.format == ReportFormat::Json {
         let report = json!({ "files": files, "diagnostics": render::json(&all) });
-        output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+        output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
     }
     Ok(if all.has_errors() {
         Exit::INVALID
