@@ -11,6 +11,7 @@ mod left_behind;
 mod library;
 mod log_file;
 mod process;
+pub mod prompt;
 pub mod python;
 mod redact;
 mod registry;
