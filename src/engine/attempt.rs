@@ -11,13 +11,13 @@ use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
 use super::host::NodeHost;
 use super::kept::place;
-use super::publish::{base_digest, check_target};
+use super::target::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
-use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};
+use crate::tool::{Asked, Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};
 use crate::value::{Digest, Object, Value};
 
 /// What an attempt came to.
@@ -40,6 +40,7 @@ pub(super) struct Success {
     pub(super) files: Arc<[StagedFile]>,
     pub(super) evidence: Arc<[StagedFile]>,
     pub(super) subject: Option<String>,
+    pub(super) about: Option<Value>,
     /// The entry of the cache that it came from.
     pub(super) cached: Option<Digest>,
 }
@@ -54,6 +55,13 @@ pub(super) enum Work {
 /// What runs beside the driver.
 pub(super) enum Beside {
     Tool(Box<ToolCall>),
+    /// Waited for: something outside of this process answers.
+    Remote {
+        tool: Box<ToolInfo>,
+        asked: Box<Asked>,
+        registry: Arc<Registry>,
+        schemas: Arc<OutputSchemas>,
+    },
     Process {
         spec: Box<ProcessSpec>,
         /// Lays out the staged files of the nodes before it, if there are any.
@@ -105,7 +113,7 @@ impl ToolCall {
         };
         let clean = cached.is_some() && is_clean(&outcome, redactor);
         let outcome = without_secrets(outcome, redactor)?;
-        check(&self.schemas, &self.tool, &outcome)?;
+        check_output(&self.schemas, &self.tool, &outcome)?;
         if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
             cached.keep(&outcome);
         }
@@ -114,16 +122,6 @@ impl ToolCall {
             cached: hit,
             ..success
         })
-    }
-}
-
-fn check(schemas: &OutputSchemas, tool: &ToolInfo, outcome: &Outcome) -> Result<(), Failure> {
-    match schemas.check(tool, &outcome.output) {
-        None => Ok(()),
-        Some((port, violation)) => Err(Failure::new(format!(
-            "`{port}` of its output breaks its contract: {violation}"
-        ))
-        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 
@@ -166,7 +164,7 @@ pub(super) fn at_once(
     let called = std::panic::AssertUnwindSafe(|| {
         let outcome = registry.call_light(&call.tool.name, &call.inputs)?;
         let outcome = without_secrets(outcome, redactor)?;
-        check(schemas, &call.tool, &outcome)?;
+        check_output(schemas, &call.tool, &outcome)?;
         finish_value(outcome.output, blobs)
     });
     std::panic::catch_unwind(called)
@@ -192,6 +190,20 @@ pub(super) async fn run(
     let (result, stopped) = match work {
         Beside::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
+        }
+        Beside::Remote {
+            tool,
+            asked,
+            registry,
+            schemas,
+        } => {
+            let answer = ask(&registry, &tool, *asked, timeout, cancel).await;
+            let result = answer.0.and_then(|outcome| {
+                let outcome = without_secrets(outcome, &redactor)?;
+                check_output(&schemas, &tool, &outcome)?;
+                stage(outcome, &blobs, &workspace)
+            });
+            (result, answer.1)
         }
         Beside::Tool(tool) => {
             let stop = cancel.clone();
@@ -223,6 +235,46 @@ pub(super) async fn run(
         attempt,
         result,
         stopped,
+    }
+}
+
+/// Waits for an answer, for the time that there is, and no longer than until the run is to stop.
+/// Whoever is asked learns by the end of the waiting that nobody waits any more.
+async fn ask(
+    registry: &Registry,
+    tool: &ToolInfo,
+    asked: Asked,
+    timeout: Option<Duration>,
+    mut cancel: Cancel,
+) -> (Result<Outcome, Failure>, bool) {
+    let answer = registry.ask(&tool.name, asked);
+    let limited = async {
+        match timeout {
+            Some(limit) => match tokio::time::timeout(limit, answer).await {
+                Ok(answer) => answer,
+                Err(_) => Err(timed_out(limit)),
+            },
+            None => answer.await,
+        }
+    };
+    tokio::select! {
+        answer = limited => (answer, false),
+        // A sender that is gone wants nothing any more.
+        Ok(_) = cancel.wait_for(|stop| *stop) => (Err(Failure::new("it was stopped")), true),
+    }
+}
+
+fn check_output(
+    schemas: &OutputSchemas,
+    tool: &ToolInfo,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    match schemas.check(tool, &outcome.output) {
+        None => Ok(()),
+        Some((port, violation)) => Err(Failure::new(format!(
+            "`{port}` of its output breaks its contract: {violation}"
+        ))
+        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 
@@ -283,6 +335,7 @@ fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Result<Outcome,
         return Ok(outcome);
     }
     outcome.output = redactor.value(outcome.output);
+    outcome.about = outcome.about.map(|about| redactor.value(about));
     outcome.subject = outcome.subject.map(|subject| redactor.text(&subject));
     for file in outcome.files.iter().chain(&outcome.evidence) {
         if redactor.finds(file.path.as_bytes()) || redactor.finds(&file.content) {
@@ -324,6 +377,7 @@ fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
         files: Arc::default(),
         evidence: Arc::default(),
         subject: None,
+        about: None,
         cached: None,
     })
 }
@@ -361,6 +415,7 @@ fn stage(outcome: Outcome, blobs: &Blobs, workspace: &std::path::Path) -> Result
         files,
         evidence,
         subject: outcome.subject,
+        about: outcome.about,
         ..finish_value(outcome.output, blobs)?
     })
 }

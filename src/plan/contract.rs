@@ -48,6 +48,7 @@ pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Ports {
                     given_by(scope, reference, scopes)
                 });
                 Port {
+                    kind: None,
                     name: name.clone(),
                     required: true,
                     contract,
