@@ -9,6 +9,7 @@ mod left_behind;
 mod library;
 mod log_file;
 mod process;
+pub mod prompt;
 mod redact;
 mod registry;
 mod skill;
