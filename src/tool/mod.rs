@@ -6,6 +6,7 @@
 
 mod builtin;
 pub mod connection;
+pub mod http;
 mod left_behind;
 mod library;
 mod log_file;
