@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output::Output;
+use super::printable::printable;
 use crate::engine::{Notice, Observer};
 use crate::flow::show_duration;
 use crate::id::NodePath;
@@ -44,7 +45,7 @@ impl<'o> Progress<'o> {
     fn line(&mut self, text: &str) {
         match &self.live {
             Some(live) => {
-                live.println(text).ok();
+                live.println(printable(text)).ok();
             }
             None => self.output.say(text),
         }
@@ -68,7 +69,7 @@ impl<'o> Progress<'o> {
             bar.set_style(style);
         }
         let width = self.width;
-        bar.set_message(format!("{:<width$}", path.as_str()));
+        bar.set_message(format!("{:<width$}", printable(path.as_str())));
         bar.enable_steady_tick(Duration::from_millis(120));
         self.bars.insert(path.clone(), bar);
     }
@@ -189,7 +190,7 @@ impl crate::export::Observer for Objects {
 
     fn done(&mut self, name: &str, _: crate::export::Outcome) {
         self.bar.inc(1);
-        self.bar.set_message(name.to_owned());
+        self.bar.set_message(printable(name).into_owned());
     }
 }
 

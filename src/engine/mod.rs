@@ -26,6 +26,7 @@ mod review;
 mod scope;
 mod secrets;
 mod start;
+mod target;
 
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};

@@ -72,6 +72,10 @@ impl Library {
         if found.is_dir() {
             return Err("it is a folder".to_owned());
         }
+        // Reading a pipe could wait for ever. And what a run needs again when it is resumed lies in a file.
+        if !found.is_file() {
+            return Err("it is a pipe or a device; write the flow into a file".to_owned());
+        }
         if found.len() > crate::yaml::MAX_BYTES as u64 {
             // Read just enough for the loader to refuse it by its size.
             return Ok(vec![b' '; crate::yaml::MAX_BYTES + 1]);
@@ -200,6 +204,11 @@ fn collect(
         if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files, room)?;
         } else {
+            if !kind.is_file() {
+                return Err(std::io::Error::other(format!(
+                    "`{path}` is no file and no folder; take it away"
+                )));
+            }
             let bytes = std::fs::read(entry.path())?;
             *room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
                 std::io::Error::other(format!(
