@@ -7,6 +7,7 @@
 mod builtin;
 mod code;
 pub mod connection;
+pub mod http;
 mod left_behind;
 mod library;
 mod log_file;
