@@ -19,22 +19,20 @@ impl Images {
     /// For an image that is still the path of a file: whoever resolved the inputs did not read it.
     pub fn take(&mut self, value: Value) -> Result<Value, Failure> {
         Ok(match value {
-            Value::Object(entries) => match image_url(&entries)? {
-                Some(url) => {
+            Value::Object(entries) => {
+                if let Some(url) = image_url(&entries)? {
                     let word = format!("Image({})", &Digest::of(url.as_bytes()).hex()[..8]);
                     if self.0.iter().all(|(known, _)| *known != word) {
                         self.0.push((word.clone(), url));
                     }
-                    word.into()
+                    return Ok(word.into());
                 }
-                None => {
-                    let mut taken = Object::new();
-                    for (key, value) in entries {
-                        taken.insert(key, self.take(value)?);
-                    }
-                    taken.into()
+                let mut taken = Object::new();
+                for (key, value) in entries {
+                    taken.insert(key, self.take(value)?);
                 }
-            },
+                taken.into()
+            }
             Value::Array(items) => {
                 let items: Result<Vec<_>, _> =
                     items.into_iter().map(|item| self.take(item)).collect();
@@ -47,17 +45,19 @@ impl Images {
     /// The content of a message: the text, or its lines and images as parts when it has images.
     pub(super) fn content(&self, text: &str) -> Value {
         let text = text.trim();
-        let image_of = |line: &str| {
-            let line = line.trim();
-            let inner = line
-                .strip_prefix("![")
-                .and_then(|rest| rest.split_once("]("))
-                .filter(|(name, _)| name.trim() == "image")
-                .and_then(|(_, rest)| rest.strip_suffix(')'));
-            let word = inner.unwrap_or(line);
-            self.0.iter().find(|(known, _)| known == word)
-        };
-        if self.0.is_empty() || !text.lines().any(|line| image_of(line).is_some()) {
+        if self.0.is_empty() {
+            return text.into();
+        }
+        // An image in the middle of a line has a line of its own.
+        let mut text = text.to_owned();
+        for (word, _) in &self.0 {
+            for tag in ["![image](", "![ image ]("] {
+                text = text.replace(&format!("{tag}{word})"), &format!("\n{word}\n"));
+            }
+        }
+        let text = text.trim();
+        let image_of = |line: &str| self.0.iter().find(|(word, _)| word == line.trim());
+        if !text.lines().any(|line| image_of(line).is_some()) {
             return text.into();
         }
         let mut parts = Vec::new();
@@ -88,8 +88,11 @@ fn image_url(entries: &Object) -> Result<Option<String>, Failure> {
     match form {
         "base64" => Ok(Some(format!("data:{mime};base64,{content}"))),
         "url" => Ok(Some(content.clone())),
-        "path" => Err(Failure::new(format!("the image `{content}` was not read"))
-            .help("give it as `data:image/png;base64`, or declare the flow input as `type: image`")),
+        "path" => Err(
+            Failure::new(format!("the image `{content}` was not read")).help(
+                "give it as `data:image/png;base64`, or declare the flow input as `type: image`",
+            ),
+        ),
         _ => Ok(None),
     }
 }
@@ -117,6 +120,10 @@ mod tests {
         assert_eq!(images.content(" plain "), json!("plain"));
         let nested = images.take(json!([{"data:image/jpeg;url": "http://x/y"}, {"a": 1}]));
         assert!(nested.unwrap()[0].as_str().unwrap().starts_with("Image("));
-        assert!(images.take(json!({"data:image/png;path": "a.png"})).is_err());
+        assert!(
+            images
+                .take(json!({"data:image/png;path": "a.png"}))
+                .is_err()
+        );
     }
 }

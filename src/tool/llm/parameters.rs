@@ -78,7 +78,9 @@ const COMPLETION: [(&str, Kind); 17] = [
 #[must_use]
 pub fn parameter(api: Api, name: &str) -> Option<Kind> {
     let known = api.parameters().iter();
-    known.copied().find_map(|(parameter, kind)| (parameter == name).then_some(kind))
+    known
+        .copied()
+        .find_map(|(parameter, kind)| (parameter == name).then_some(kind))
 }
 
 /// A literal made to be what its parameter takes; nothing when it is left out: null and empty text are.
@@ -186,9 +188,8 @@ mod tests {
 
     #[test]
     fn literals_become_what_their_parameter_takes() {
-        let coerce = |name: &str, value: Value| {
-            coerce_literal(parameter(Api::Chat, name).unwrap(), &value)
-        };
+        let coerce =
+            |name: &str, value: Value| coerce_literal(parameter(Api::Chat, name).unwrap(), &value);
         assert_eq!(coerce("top_p", json!("0.5")), Ok(Some(json!(0.5))));
         assert_eq!(coerce("max_tokens", json!("64")), Ok(Some(json!(64))));
         assert_eq!(coerce("stop", json!("[\"a\"]")), Ok(Some(json!(["a"]))));
@@ -205,7 +206,8 @@ mod tests {
     #[test]
     fn a_request_names_its_model() {
         assert!(body(Api::Chat, &Object::new(), false).is_err());
-        let both = json!({"deployment_name": "d", "model": "", "stream": true, "tool_choice": "auto"});
+        let both =
+            json!({"deployment_name": "d", "model": "", "stream": true, "tool_choice": "auto"});
         assert_eq!(
             json!(body(Api::Completion, both.as_object().unwrap(), false).unwrap()),
             json!({"model": "d", "temperature": 1.0, "top_p": 1.0, "stream": true})

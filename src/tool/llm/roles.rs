@@ -1,7 +1,5 @@
 //! A prompt to chat messages: `user:` alone on its line begins one.
 
-use std::sync::LazyLock;
-
 use serde_json::json;
 
 use super::images::Images;
@@ -90,7 +88,13 @@ pub(super) fn messages(
     let first = found.first().map_or(prompt.len(), |header| header.start);
     let before = prompt[..first].trim();
     if !before.is_empty() {
-        let line: String = show(before).lines().next().unwrap_or_default().chars().take(80).collect();
+        let line: String = show(before)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .collect();
         return Err(Failure::new(format!(
             "the prompt of a chat begins with a role; `{line}` stands before the first one"
         ))
@@ -130,8 +134,10 @@ fn message(
         // A JSON or Python list; what it says is the author's, so it is read, never run.
         let calls = literal(show(text).trim()).filter(Value::is_array);
         let Some(calls) = calls else {
-            return Err(Failure::new("`tool_calls` of an assistant message is no list")
-                .help("write the list as the model gave it, in JSON"));
+            return Err(
+                Failure::new("`tool_calls` of an assistant message is no list")
+                    .help("write the list as the model gave it, in JSON"),
+            );
         };
         message.insert("content".to_owned(), "".into());
         message.insert("tool_calls".to_owned(), calls);
@@ -171,17 +177,16 @@ fn named<'t>(text: &'t str, key: &str) -> Option<(String, &'t str)> {
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('#').unwrap_or(rest);
     let rest = rest.strip_prefix('#').unwrap_or(rest).trim_start();
-    let rest = rest.strip_prefix("content")?.trim_start().strip_prefix(':')?;
+    let rest = rest
+        .strip_prefix("content")?
+        .trim_start()
+        .strip_prefix(':')?;
     Some((word.to_owned(), rest))
 }
 
 /// The message that a completion's text would be in a chat; for providers that have only chat.
 pub(super) fn one_message(prompt: &str) -> Vec<Value> {
-    static USER: LazyLock<Value> = LazyLock::new(|| json!("user"));
-    let mut message = Object::new();
-    message.insert("role".to_owned(), USER.clone());
-    message.insert("content".to_owned(), prompt.into());
-    vec![Value::Object(message)]
+    vec![json!({ "role": "user", "content": prompt })]
 }
 
 #[cfg(test)]
@@ -226,7 +231,9 @@ mod tests {
             ])
         );
         assert_eq!(
-            cut("assistant:\n## tool_calls:\n[{'id': 'c1', 'type': 'function', 'function': {'name': 'f', 'arguments': '{}'}}]\ntool:\n## tool_call_id:\nc1\n## content:\nok"),
+            cut(
+                "assistant:\n## tool_calls:\n[{'id': 'c1', 'type': 'function', 'function': {'name': 'f', 'arguments': '{}'}}]\ntool:\n## tool_call_id:\nc1\n## content:\nok"
+            ),
             json!([
                 {"role": "assistant", "content": "", "tool_calls": [
                     {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -247,8 +254,14 @@ mod tests {
                 "## system:\nS\n## user:\nhi",
                 "the prompt of a chat begins with a role; `## system:` stands before the first one",
             ),
-            ("function:\nx", "a message of the role `function` has no `name`"),
-            ("tool:\nx", "a message of the role `tool` has no `tool_call_id`"),
+            (
+                "function:\nx",
+                "a message of the role `function` has no `name`",
+            ),
+            (
+                "tool:\nx",
+                "a message of the role `tool` has no `tool_call_id`",
+            ),
             (
                 "assistant:\ntool_calls:\nnot a list",
                 "`tool_calls` of an assistant message is no list",
