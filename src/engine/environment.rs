@@ -80,6 +80,7 @@ impl Engine {
             Some(plan) => {
                 let snapshot = Snapshot {
                     selection: self.surroundings.selection.clone(),
+                    ports: registry.known(),
                     ..snapshot_of(path, registry.library())
                 };
                 Ok((Compiled::new(plan, registry, snapshot), problems))
@@ -126,7 +127,8 @@ impl Engine {
             workspace: self.layout.workspace().to_owned(),
             selection: snapshot.selection.clone(),
             ..self.surroundings.clone()
-        });
+        })
+        .knowing(&snapshot.ports);
         let mut problems = Diagnostics::default();
         let plan = compile_with(&registry, &snapshot.root, &mut problems);
         match plan {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::code::{Asked, Surroundings};
+use super::code::{Asked, Codes, Surroundings};
 use super::library::Library;
 use super::skill::{Kind, Skill};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Diagnostics, Source};
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
@@ -68,6 +68,7 @@ pub struct Registry {
     personas: Vec<Registration>,
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
     surroundings: Surroundings,
+    codes: Codes,
 }
 
 /// What a plan's tool name stands for.
@@ -84,6 +85,7 @@ impl Registry {
             personas,
             skills: Mutex::default(),
             surroundings: Surroundings::default(),
+            codes: Codes::default(),
         }
     }
 
@@ -94,18 +96,36 @@ impl Registry {
         self
     }
 
+    /// The same, with what was found out of code beside flows when a run began.
+    #[must_use]
+    pub fn knowing(self, ports: &BTreeMap<String, Value>) -> Self {
+        self.codes.know(ports);
+        self
+    }
+
+    /// What was found out of code beside flows.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<String, Value> {
+        self.codes.kept()
+    }
+
     /// Whether a tool is waited for, and answers by [`Registry::ask`].
     #[must_use]
-    pub fn is_asked(&self, _tool: &ToolName) -> bool {
-        false
+    pub fn is_asked(&self, tool: &ToolName) -> bool {
+        self.codes
+            .named(tool.as_str())
+            .is_some_and(|code| code.is_asked())
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
     ///
     /// # Errors
     /// The tool's failure.
-    pub async fn ask(&self, tool: &ToolName, _asked: Asked) -> Result<Outcome, Failure> {
-        Err(Failure::new(format!("`{tool}` is not waited for")))
+    pub async fn ask(&self, tool: &ToolName, asked: Asked) -> Result<Outcome, Failure> {
+        match self.codes.named(tool.as_str()) {
+            Some(code) => code.ask(asked).await,
+            None => Err(Failure::new(format!("`{tool}` is not waited for"))),
+        }
     }
 
     /// Where files come from.
@@ -209,6 +229,9 @@ impl Registry {
         if let Some(name) = tool.as_str().strip_prefix(SKILL_PREFIX) {
             return self.render(name, call.inputs);
         }
+        if let Some(code) = self.codes.named(tool.as_str()) {
+            return code.render(call.inputs);
+        }
         let name = tool
             .as_str()
             .strip_prefix(PERSONA_PREFIX)
@@ -306,19 +329,8 @@ impl Catalog for Registry {
     }
 
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
-        Found::Broken(
-            Diagnostic::error(
-                Code::NotSupported,
-                format!(
-                    "nodes of `type: {}` do not run in this version",
-                    code.kind.word()
-                ),
-                &flow.source,
-                node.name.span,
-            )
-            .help("a `type: process` node can run any command, also Python")
-            .into(),
-        )
+        self.codes
+            .find(&self.library, &self.surroundings, flow, node, code)
     }
 
     fn selection(&self) -> &Selection {
