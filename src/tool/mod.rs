@@ -7,8 +7,10 @@
 mod builtin;
 mod code;
 pub mod connection;
+pub mod http;
 mod left_behind;
 mod library;
+pub mod llm;
 mod log_file;
 mod process;
 pub mod prompt;
