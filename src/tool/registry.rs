@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::code::{Asked, Surroundings};
+use super::http::{self, Web};
 use super::library::Library;
 use super::skill::{Kind, Skill};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
@@ -68,11 +69,13 @@ pub struct Registry {
     personas: Vec<Registration>,
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
     surroundings: Surroundings,
+    web: Web,
 }
 
 /// What a plan's tool name stands for.
 const SKILL_PREFIX: &str = "skill:";
 const PERSONA_PREFIX: &str = "persona:";
+const HTTP: &str = "http";
 
 impl Registry {
     /// A registry of these personas, with skills and flows from a library.
@@ -84,6 +87,7 @@ impl Registry {
             personas,
             skills: Mutex::default(),
             surroundings: Surroundings::default(),
+            web: Web::default(),
         }
     }
 
@@ -94,17 +98,27 @@ impl Registry {
         self
     }
 
+    /// The same, with a way out.
+    #[must_use]
+    pub fn reaching(mut self, web: Web) -> Self {
+        self.web = web;
+        self
+    }
+
     /// Whether a tool is waited for, and answers by [`Registry::ask`].
     #[must_use]
-    pub fn is_asked(&self, _tool: &ToolName) -> bool {
-        false
+    pub fn is_asked(&self, tool: &ToolName) -> bool {
+        tool.as_str() == HTTP
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
     ///
     /// # Errors
     /// The tool's failure.
-    pub async fn ask(&self, tool: &ToolName, _asked: Asked) -> Result<Outcome, Failure> {
+    pub async fn ask(&self, tool: &ToolName, asked: Asked) -> Result<Outcome, Failure> {
+        if tool.as_str() == HTTP {
+            return self.web.call(&asked).await;
+        }
         Err(Failure::new(format!("`{tool}` is not waited for")))
     }
 
@@ -319,6 +333,24 @@ impl Catalog for Registry {
             .help("a `type: process` node can run any command, also Python")
             .into(),
         )
+    }
+
+    fn http(&self, flow: &Flow, node: &NodeDecl) -> Found {
+        if !http::BUILT_IN {
+            let message = "nodes of `type: http` do not run: this flowctl was built without HTTP";
+            return Found::Broken(
+                Diagnostic::error(Code::NotSupported, message, &flow.source, node.name.span)
+                    .help("build it with `cargo install --path . --features llm`")
+                    .into(),
+            );
+        }
+        Found::Tool(Box::new(ToolInfo {
+            name: ToolName::from(HTTP),
+            signature: Arc::new(http::signature()),
+            effect: Effect::Effectful,
+            digest: Digest::of(b"http 1"),
+            evidence: false,
+        }))
     }
 
     fn selection(&self) -> &Selection {
