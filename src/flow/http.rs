@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::yaml::{Kind, Node};
 
 /// Reports what can be seen to be wrong before any value is known.
-pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl> {
+pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> KindDecl {
     if cursor.get("url").is_none() {
         let what = format!("the http node `{}`", name.value);
         cursor.missing(&what, "url", "add `url: https://HOST/PATH`");
@@ -75,7 +75,7 @@ pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Opti
             .help("write values where they are sent: in `url`, `query`, `headers` and `body`"),
         );
     }
-    Some(KindDecl::Http)
+    KindDecl::Http
 }
 
 fn expect(cursor: &mut Cursor<'_, '_>) {
