@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::library::Library;
-use super::skill::{Kind, Skill};
+use super::skill::{Kind, Skill, loaded};
 use crate::diagnostic::{Diagnostics, Source};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
@@ -96,8 +96,8 @@ impl Registry {
         }
         let loaded = Arc::new(match self.library.skill(name) {
             Ok(None) => Loaded::Unknown,
-            Ok(Some(found)) => match Skill::load(name, found, self.contracts) {
-                Ok(skill) => Loaded::Skill(Arc::new(skill)),
+            Ok(Some(found)) => match loaded(name, found, self.contracts) {
+                Ok(skill) => Loaded::Skill(skill),
                 Err(problems) => Loaded::Broken(problems),
             },
             Err(message) => {
