@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::code::{Asked, Codes, Surroundings};
 use super::http::{self, Web};
 use super::library::Library;
-use super::skill::{Kind, Skill};
+use super::skill::{Kind, Skill, loaded};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
@@ -161,8 +161,8 @@ impl Registry {
         }
         let loaded = Arc::new(match self.library.skill(name) {
             Ok(None) => Loaded::Unknown,
-            Ok(Some(found)) => match Skill::load(name, found, self.contracts) {
-                Ok(skill) => Loaded::Skill(Arc::new(skill)),
+            Ok(Some(found)) => match loaded(name, found, self.contracts) {
+                Ok(skill) => Loaded::Skill(skill),
                 Err(problems) => Loaded::Broken(problems),
             },
             Err(message) => {
