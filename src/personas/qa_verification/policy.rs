@@ -260,7 +260,13 @@ fn sum_up(case: Case, seen: Seen, stacks: &[Stack<'_>], mode: QAMode) -> TestCas
         })
         .collect();
     if let Some(first) = open.first() {
-        return case.not_run(format!("the plan is not whole: {first}"));
+        let reason = format!("the plan is not whole: {first}");
+        // A rule that has to hold and could not be judged has not held.
+        return if case.is_mandatory() {
+            case.failed(format!("could not be judged: {reason}"), open)
+        } else {
+            case.not_run(reason)
+        };
     }
     let figures = stacks.iter().map(|stack| {
         let resources = stack.plan.resources.len();
