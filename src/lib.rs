@@ -19,6 +19,7 @@
 //! | 2a | [`expr`], [`port`] | references and templates; ports, schemas, the tool interface |
 //! | 1 | [`yaml`] | text to a tree that knows its places |
 //! | 0 | [`value`], [`id`], [`slug`], [`diagnostic`] | words everyone uses |
+//! | 0 | [`python_value`] | values as Python prints, compares and converts them |
 //! | side | [`terraform`] | configurations, read and planned without Terraform |
 //! | side | [`contracts`], [`personas`] | the contracts and the eight personas: pure functions |
 //!
@@ -38,6 +39,7 @@ pub mod id;
 pub mod personas;
 pub mod plan;
 pub mod port;
+pub mod python_value;
 pub mod run;
 pub mod slug;
 pub mod store;

@@ -121,6 +121,30 @@ pub(super) struct Drive {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) signing: Signing,
+    #[command(flatten)]
+    pub(super) code: Code,
+}
+
+/// What code beside flows runs with.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Code {
+    /// The Python that runs Python tools [default: that of the active or nearest virtual
+    /// environment, else `python3`].
+    #[arg(long, value_name = "PYTHON", env = "FLOWCTL_PYTHON")]
+    pub(super) python: Option<PathBuf>,
+    /// An environment variable for Python tools; wins over the flow's `environment_variables`.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(super) env: Vec<(String, String)>,
+    /// Connections of models and tools, a YAML file or a folder of them.
+    #[arg(long, value_name = "PATH")]
+    pub(super) connections: Vec<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -171,6 +195,13 @@ pub(super) struct Run {
     /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
     #[arg(long, value_name = "ID")]
     pub(super) run_id: Option<String>,
+    /// The variant of a node instead of its default (Prompt Flow).
+    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
+    pub(super) variant: Option<crate::flow::Variant>,
+    /// Run this node alone; what it reads is given with `-i`, by the name of its input or as it is
+    /// written in the flow: `-i fetch.output=…`.
+    #[arg(long, value_name = "NODE")]
+    pub(super) node: Option<String>,
     #[command(flatten)]
     pub(super) drive: Drive,
 }
@@ -321,6 +352,8 @@ pub(super) struct Validate {
     /// Flow files.
     #[arg(required = true)]
     pub(super) files: Vec<String>,
+    #[command(flatten)]
+    pub(super) code: Code,
     /// `json` prints one object on stdout.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,
@@ -330,6 +363,8 @@ pub(super) struct Validate {
 pub(super) struct Graph {
     /// The flow file.
     pub(super) flow: String,
+    #[command(flatten)]
+    pub(super) code: Code,
     /// How to draw it.
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub(super) format: GraphFormat,

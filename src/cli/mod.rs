@@ -108,6 +108,7 @@ fn engine(args: &Args) -> Result<Engine, failure::Failure> {
         secrets: crate::engine::SecretsFile::default(),
         signer: signer.map(std::sync::Arc::new),
         variable: who::variable,
+        surroundings: crate::tool::Surroundings::default(),
     })
 }
 

@@ -110,6 +110,12 @@ codes! {
     BadInput = "input::bad-value",
     /// A given input that the flow does not declare.
     UndeclaredInput = "input::undeclared",
+    /// No type of connection of that name.
+    UnknownConnectionType = "connection::unknown-type",
+    /// Two connections of one name in one place.
+    DuplicateConnection = "connection::duplicate",
+    /// Others may read, or write, a file of connections.
+    ExposedConnections = "connection::exposed",
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ impl Cache {
                     evidence: self.files(entry.evidence)?,
                     output: entry.output,
                     subject: entry.subject,
+                    about: None,
                 })
             });
         if loaded.is_err() {
@@ -292,6 +293,7 @@ mod tests {
             }],
             evidence: Vec::new(),
             subject: Some("it".to_owned()),
+            about: None,
         }
     }
 

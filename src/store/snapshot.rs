@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::{RunDir, create_new};
+use crate::flow::Selection;
 use crate::value::Digest;
 
 /// Everything that a plan was compiled from.
@@ -20,6 +21,9 @@ pub struct Snapshot {
     pub flows: BTreeMap<String, String>,
     /// Skills by name.
     pub skills: BTreeMap<String, SkillFiles>,
+    /// What of the flow was wanted.
+    #[serde(default, skip_serializing_if = "Selection::is_all")]
+    pub selection: Selection,
 }
 
 /// The files of a skill.

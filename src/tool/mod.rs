@@ -5,15 +5,19 @@
 //! [`Registry`].
 
 mod builtin;
+mod code;
+pub mod connection;
 mod left_behind;
 mod library;
 mod log_file;
 mod process;
+pub mod python;
 mod redact;
 mod registry;
 mod skill;
 
 pub use builtin::{flows as builtin_flows, skills as builtin_skills};
+pub use code::{Asked, Surroundings};
 pub use left_behind::{RUN_DIR, end_left_behind, run_dir_value};
 pub use library::{FoundSkill, Library};
 pub use log_file::{LogFile, MAX_LOG, put_aside};

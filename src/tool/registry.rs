@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::code::{Asked, Surroundings};
 use super::library::Library;
 use super::skill::{Kind, Skill};
-use crate::diagnostic::{Diagnostics, Source};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
+use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
 use crate::port::{Call, Effect, Failure, Function, Host, Outcome, Signature};
@@ -65,6 +67,7 @@ pub struct Registry {
     contracts: Contracts,
     personas: Vec<Registration>,
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
+    surroundings: Surroundings,
 }
 
 /// What a plan's tool name stands for.
@@ -80,7 +83,29 @@ impl Registry {
             contracts,
             personas,
             skills: Mutex::default(),
+            surroundings: Surroundings::default(),
         }
+    }
+
+    /// The same, with what code beside flows needs of the world.
+    #[must_use]
+    pub fn surrounded(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
+    }
+
+    /// Whether a tool is waited for, and answers by [`Registry::ask`].
+    #[must_use]
+    pub fn is_asked(&self, _tool: &ToolName) -> bool {
+        false
+    }
+
+    /// Asks something outside of this process. Nobody waits any more when the future is dropped.
+    ///
+    /// # Errors
+    /// The tool's failure.
+    pub async fn ask(&self, tool: &ToolName, _asked: Asked) -> Result<Outcome, Failure> {
+        Err(Failure::new(format!("`{tool}` is not waited for")))
     }
 
     /// Where files come from.
@@ -278,6 +303,26 @@ impl Catalog for Registry {
             Some(registration) => self.registered(registration),
             None => self.find_skill(name, None),
         }
+    }
+
+    fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
+        Found::Broken(
+            Diagnostic::error(
+                Code::NotSupported,
+                format!(
+                    "nodes of `type: {}` do not run in this version",
+                    code.kind.word()
+                ),
+                &flow.source,
+                node.name.span,
+            )
+            .help("a `type: process` node can run any command, also Python")
+            .into(),
+        )
+    }
+
+    fn selection(&self) -> &Selection {
+        &self.surroundings.selection
     }
 
     fn names(&self, kind: &str) -> Vec<String> {

@@ -8,11 +8,12 @@ use regex::Regex;
 use crate::harness::repository;
 
 /// Room and floor. A room uses rooms on lower floors only; rooms on one floor do not know each other.
-const FLOORS: [(&str, u32); 21] = [
+const FLOORS: [(&str, u32); 22] = [
     ("value", 0),
     ("id", 0),
     ("diagnostic", 0),
     ("slug", 0),
+    ("python_value", 0),
     ("yaml", 10),
     ("terraform", 15),
     ("expr", 20),

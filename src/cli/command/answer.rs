@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::drive::{Manner, drive, runtime, with_secrets};
+use super::drive::{Manner, drive, runtime, with_code, with_secrets};
 use crate::cli::args::{Approve, Cancel, Reject, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,7 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
     // Before the answer: what keeps the run from going on should not be found after it.
-    let engine = &with_secrets(engine, &args.drive.secrets)?;
+    let engine = &with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())

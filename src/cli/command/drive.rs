@@ -1,7 +1,7 @@
 //! Driving a run to where it ends or pauses, for all commands that do.
 
 use super::Result;
-use crate::cli::args::Secrets;
+use crate::cli::args::{Code, Secrets};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -34,6 +34,18 @@ pub(super) fn with_secrets(
         who::keep_to_itself();
     }
     Ok(engine)
+}
+
+/// The engine, with what code beside flows is to run with.
+pub(super) fn with_code(engine: &Engine, args: &Code) -> Engine {
+    let mut engine = engine.clone();
+    engine.surroundings.python.clone_from(&args.python);
+    engine.surroundings.environment.clone_from(&args.env);
+    engine
+        .surroundings
+        .connections
+        .clone_from(&args.connections);
+    engine
 }
 
 /// Makes the runtime of the program.

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::Result;
+use super::drive::with_code;
+use super::run::flow_file;
 use crate::cli::args::{ReportFormat, Validate};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -13,7 +15,9 @@ use crate::engine::Engine;
 pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) -> Result {
     let mut all = Diagnostics::default();
     let mut files = Vec::new();
+    let engine = &with_code(engine, &args.code);
     for file in &args.files {
+        let file = &flow_file(file)?;
         let (valid, problems) = match engine.compile(file) {
             Ok((_, warnings)) => (true, warnings),
             Err(problems) => (false, problems),

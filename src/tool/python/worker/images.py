@@ -1,0 +1,20 @@
+"""Images between nodes: `{"data:image/png;base64": …}` is an Image for a tool."""
+
+import os
+import sys
+
+
+def load(key, text):
+    kind, _, form = key[len("data:") :].partition(";")
+    if form not in ("base64", "path", "url"):
+        return {key: text}
+    from promptflow.contracts.multimedia import Image
+
+    if form == "url":
+        return Image(b"", mime_type=kind, source_url=text)
+    if form == "path":
+        with open(os.path.join(sys.path[0], text), "rb") as file:
+            return Image(file.read(), mime_type=kind)
+    import base64
+
+    return Image(base64.b64decode(text), mime_type=kind)
