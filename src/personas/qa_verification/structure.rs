@@ -377,7 +377,9 @@ mod tests {
               connection { host = "h" }
               provisioner "remote-exec" { inline = [] }
             }
-            resource "cloud_bucket" "b" { dynamic "provisioner" { for_each = [1] } }
+            resource "cloud_bucket" "b" {
+              dynamic "provisioner" { for_each = [1] }
+            }
             data "external" "c" { program = ["id"] }
             data "http" "d" { url = "https://example.org" }
             "#,
