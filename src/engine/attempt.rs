@@ -14,7 +14,7 @@ use super::kept::place;
 use super::target::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
-use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
+use crate::port::{Call, Failure, FailureKind, File, Outcome};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
 use crate::tool::{Asked, Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};
@@ -56,12 +56,7 @@ pub(super) enum Work {
 pub(super) enum Beside {
     Tool(Box<ToolCall>),
     /// Waited for: something outside of this process answers.
-    Remote {
-        tool: Box<ToolInfo>,
-        asked: Box<Asked>,
-        registry: Arc<Registry>,
-        schemas: Arc<OutputSchemas>,
-    },
+    Remote(Box<RemoteCall>),
     Process {
         spec: Box<ProcessSpec>,
         /// Lays out the staged files of the nodes before it, if there are any.
@@ -80,6 +75,14 @@ pub(super) struct ToolCall {
     pub(super) schemas: Arc<OutputSchemas>,
     /// Where the outcome is kept for other runs.
     pub(super) cached: Option<Cached>,
+}
+
+/// A call that is waited for.
+pub(super) struct RemoteCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) asked: Asked,
+    pub(super) registry: Arc<Registry>,
+    pub(super) schemas: Arc<OutputSchemas>,
 }
 
 /// A call of a skill that is no more work than resolving its inputs was: a few templates without
@@ -113,7 +116,7 @@ impl ToolCall {
         };
         let clean = cached.is_some() && is_clean(&outcome, redactor);
         let outcome = without_secrets(outcome, redactor)?;
-        check_output(&self.schemas, &self.tool, &outcome)?;
+        check(&self.schemas, &self.tool, &outcome)?;
         if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
             cached.keep(&outcome);
         }
@@ -122,6 +125,16 @@ impl ToolCall {
             cached: hit,
             ..success
         })
+    }
+}
+
+fn check(schemas: &OutputSchemas, tool: &ToolInfo, outcome: &Outcome) -> Result<(), Failure> {
+    match schemas.check(tool, &outcome.output) {
+        None => Ok(()),
+        Some((port, violation)) => Err(Failure::new(format!(
+            "`{port}` of its output breaks its contract: {violation}"
+        ))
+        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 
@@ -164,7 +177,7 @@ pub(super) fn at_once(
     let called = std::panic::AssertUnwindSafe(|| {
         let outcome = registry.call_light(&call.tool.name, &call.inputs)?;
         let outcome = without_secrets(outcome, redactor)?;
-        check_output(schemas, &call.tool, &outcome)?;
+        check(schemas, &call.tool, &outcome)?;
         finish_value(outcome.output, blobs)
     });
     std::panic::catch_unwind(called)
@@ -191,16 +204,17 @@ pub(super) async fn run(
         Beside::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
         }
-        Beside::Remote {
-            tool,
-            asked,
-            registry,
-            schemas,
-        } => {
-            let answer = ask(&registry, &tool, *asked, timeout, cancel).await;
+        Beside::Remote(remote) => {
+            let RemoteCall {
+                tool,
+                asked,
+                registry,
+                schemas,
+            } = *remote;
+            let answer = ask(&registry, &tool, asked, timeout, cancel).await;
             let result = answer.0.and_then(|outcome| {
                 let outcome = without_secrets(outcome, &redactor)?;
-                check_output(&schemas, &tool, &outcome)?;
+                check(&schemas, &tool, &outcome)?;
                 stage(outcome, &blobs, &workspace)
             });
             (result, answer.1)
@@ -261,20 +275,6 @@ async fn ask(
         answer = limited => (answer, false),
         // A sender that is gone wants nothing any more.
         Ok(_) = cancel.wait_for(|stop| *stop) => (Err(Failure::new("it was stopped")), true),
-    }
-}
-
-fn check_output(
-    schemas: &OutputSchemas,
-    tool: &ToolInfo,
-    outcome: &Outcome,
-) -> Result<(), Failure> {
-    match schemas.check(tool, &outcome.output) {
-        None => Ok(()),
-        Some((port, violation)) => Err(Failure::new(format!(
-            "`{port}` of its output breaks its contract: {violation}"
-        ))
-        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 

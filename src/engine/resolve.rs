@@ -1,10 +1,11 @@
 //! What a node needs before it can start: its scope, inputs, fingerprint, files and work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{Beside, LightCall, ToolCall, Work, is_small};
+use super::attempt::{Beside, LightCall, RemoteCall, ToolCall, Work, is_small};
 use super::driver::Driver;
 use super::ending::given;
 use super::host::NodeHost;
@@ -193,6 +194,26 @@ impl Driver {
         let path = self.state.instance(id).path.clone();
         let log = || Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
+            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
+                Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
+                    tool: tool.clone(),
+                    asked: Asked {
+                        inputs,
+                        approval: self.approval(id),
+                        key,
+                        log: log(),
+                        redactor: redactor.clone(),
+                        line: self.line(id),
+                        about: if self.compiled.registry.wants_about(&tool.name) {
+                            self.about_inputs(id)
+                        } else {
+                            BTreeMap::new()
+                        },
+                    },
+                    registry: Arc::clone(&self.compiled.registry),
+                    schemas: self.compiled.output_schemas(),
+                }))))
+            }
             // It asks nothing of the world, so that there is nothing to put together for it.
             Step::Tool(tool)
                 if node.timeout.is_none()
@@ -204,21 +225,6 @@ impl Driver {
                     tool: tool.clone(),
                     inputs,
                 })))
-            }
-            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
-                Ok(Work::Beside(Beside::Remote {
-                    tool: tool.clone(),
-                    asked: Box::new(Asked {
-                        inputs,
-                        approval: self.approval(id),
-                        key,
-                        log: log(),
-                        redactor: redactor.clone(),
-                        line: self.line(id),
-                    }),
-                    registry: Arc::clone(&self.compiled.registry),
-                    schemas: self.compiled.output_schemas(),
-                }))
             }
             Step::Tool(tool) => {
                 let staged = if tool.effect == Effect::Effectful {
@@ -307,6 +313,21 @@ impl Driver {
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }
+    }
+
+    /// What the nodes that inputs are the outputs of said of their work besides.
+    fn about_inputs(&self, id: InstanceId) -> BTreeMap<String, Value> {
+        let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+        let about = |wire: &crate::plan::Wire| {
+            let Head::Output(name) = &wire.binding.whole()?.head else {
+                return None;
+            };
+            let about = self.state.instance(scope.find(name)?).about.as_ref()?;
+            let about = serde_json::from_str(about.get()).ok()?;
+            Some((wire.port.clone(), about))
+        };
+        let node = self.state.node(&self.plan, id);
+        node.inputs.iter().filter_map(about).collect()
     }
 
     /// The item of the outermost `foreach` around a node: of a batch, the line.
