@@ -97,6 +97,7 @@ impl Workspace {
             clock: jiff::Timestamp::now,
             secrets: SecretsFile::default(),
             signer: None,
+            surroundings: flowctl::tool::Surroundings::default(),
             variable: no_variable,
         };
         // As the program makes it.

@@ -419,11 +419,9 @@ impl Wiring<'_, '_> {
         schema: &Schema,
         problems: &mut Diagnostics,
     ) {
-        if let Binding::Literal(value) = &input.binding {
+        if let (Binding::Literal(value), Some(node)) = (&input.binding, &input.literal) {
             for violation in schema.check(value) {
-                let at = input
-                    .node
-                    .descend(violation.path.iter().map(String::as_str));
+                let at = node.descend(violation.path.iter().map(String::as_str));
                 problems.push(
                     Diagnostic::error(
                         Code::BadLiteral,
