@@ -49,13 +49,13 @@ impl Death {
         }
         let failure = Failure::new(message);
         match self.signal() {
+            _ if self.closed || self.garbage.is_some() => {
+                failure.help("a tool must not write to, or close, descriptors that it did not open")
+            }
             Some(9) if !self.retired => failure.help(
                 "somebody ended it, or the system was out of memory (`dmesg` tells); \
                  `FLOWCTL_PYTHON_MEMORY` sets a limit that fails one call instead",
             ),
-            _ if self.closed || self.garbage.is_some() => {
-                failure.help("a tool must not write to, or close, descriptors that it did not open")
-            }
             _ => failure,
         }
     }
@@ -88,7 +88,9 @@ impl Death {
 
 /// Where the interpreter says that it was: `file:line in function`.
 fn crashed_at(tail: &str) -> Option<String> {
-    let after = &tail[tail.rfind("(most recent call first):")?..];
+    let fatal = &tail[tail.find("Fatal Python error:")?..];
+    // Other threads come before it and behind it.
+    let after = &fatal[fatal.find("Current thread")?..];
     let frame = after
         .lines()
         .skip(1)
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_crash_says_where() {
-        let tail = "before\nFatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n  File \"/w/b.py\", line 1 in g\n\nCurrent thread 0x2 (most recent call first):\n  File \"/w/t.py\", line 4 in f\n  File \"<flowctl_worker.calls>\", line 9 in x\n\nExtension modules: a\n";
+        let tail = "before\nFatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n  File \"/w/b.py\", line 1 in g\n\nCurrent thread 0x2 (most recent call first):\n  File \"/w/t.py\", line 4 in f\n  File \"<flowctl_worker.calls>\", line 9 in x\n\nThread 0x3 (most recent call first):\n  File \"/w/c.py\", line 1 in h\n\nExtension modules: a\n";
         insta::assert_snapshot!(death(11, tail).failure().message, @r"
         its Python process was ended by signal 11 (SIGSEGV)
           in /w/t.py:4 in f

@@ -110,7 +110,10 @@ def _reply(call, failed, result, started):
 def describe_failure(error):
     if isinstance(error, load.LoadError):
         return {"type": error.code, "message": str(error), "help": error.help, "loading": True}
-    found = errors.report(error, sys.path[0])
+    try:
+        found = errors.report(error, sys.path[0])
+    except BaseException:  # a tool broke what the report needs
+        found = {"type": type(error).__name__, "message": errors.text_of(error)}
     if error in load.failed:
         load.failed.clear()
         found["code"], found["loading"] = "PythonLoadError", True
