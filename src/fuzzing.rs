@@ -22,7 +22,7 @@ use crate::plan::{Format, Plan};
 use crate::run::{ApprovalRequested, Event, Payload, RunStarted, RunState};
 use crate::store::GENESIS;
 use crate::terraform::Configuration;
-use crate::tool::{FoundSkill, Library, Registration, Registry, Skill};
+use crate::tool::{FoundSkill, Library, Redactor, Registration, Registry, Skill};
 use crate::value::{Digest, Object, Value};
 use crate::yaml::{Kind, Node};
 
@@ -335,7 +335,7 @@ pub fn decision(data: &[u8]) {
     let mut state = state.clone();
     let run = RunId::from("r");
     let now = Timestamp::from_second(60).expect("a time");
-    for payload in judge(plan, &state, &run, &request, now) {
+    for payload in judge(plan, &state, &run, &request, now, &Redactor::default()) {
         let raw = payload.to_raw().expect("it becomes JSON");
         let again = Payload::parse(payload.word(), &raw).expect("what was written can be read");
         let seq = state.last_seq() + 1;

@@ -49,6 +49,7 @@ impl Command {
     pub(super) fn signing_key(&self) -> Option<&std::path::Path> {
         let signing = match self {
             Self::Run(args) => &args.drive.signing,
+            Self::Batch(args) => &args.drive.signing,
             Self::Resume(args) => &args.drive.signing,
             Self::Approve(args) => &args.drive.signing,
             Self::Reject(args) => &args.signing,
@@ -64,6 +65,8 @@ impl Command {
 pub(super) enum Command {
     /// Start a run of a flow.
     Run(Run),
+    /// Run a flow once for each row of a file.
+    Batch(Batch),
     /// Go on with a run: after an approval, a failure or an interruption.
     Resume(Resume),
     /// Say yes to a gate that waits.
@@ -102,19 +105,49 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Drive {
-    /// Nodes at the same time.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) concurrency: u16,
+pub(super) struct Secrets {
     /// A YAML file of secrets, `NAME: 'value'`, that only you can read; a variable
     /// `FLOWCTL_SECRET_NAME` wins over it.
     #[arg(long, value_name = "FILE", env = "FLOWCTL_SECRETS_FILE")]
     pub(super) secrets_file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Drive {
+    /// Nodes at the same time [default: 16; of a batch, 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: Option<u16>,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) signing: Signing,
+    #[command(flatten)]
+    pub(super) code: Code,
+}
+
+/// What code beside flows runs with.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Code {
+    /// The Python that runs Python tools [default: that of the active or nearest virtual
+    /// environment, else `python3`].
+    #[arg(long, value_name = "PYTHON", env = "FLOWCTL_PYTHON")]
+    pub(super) python: Option<PathBuf>,
+    /// An environment variable for Python tools; wins over the flow's `environment_variables`.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(super) env: Vec<(String, String)>,
+    /// Connections of models and tools, a YAML file or a folder of them.
+    #[arg(long, value_name = "PATH")]
+    pub(super) connections: Vec<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -165,6 +198,41 @@ pub(super) struct Run {
     /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
     #[arg(long, value_name = "ID")]
     pub(super) run_id: Option<String>,
+    /// The variant of a node instead of its default (Prompt Flow).
+    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
+    pub(super) variant: Option<crate::flow::Variant>,
+    /// Run this node alone; what it reads is given with `-i`, by the name of its input or as it is
+    /// written in the flow: `-i fetch.output=…`.
+    #[arg(long, value_name = "NODE")]
+    pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Batch {
+    /// The flow file, or the folder of a `flow.dag.yaml`.
+    pub(super) flow: String,
+    /// The rows: a .jsonl, .json, .csv or .tsv file, or a folder of them.
+    #[arg(long, value_name = "PATH")]
+    pub(super) data: Option<PathBuf>,
+    /// An input of each line: `NAME=${data.COLUMN}`, `NAME=${run.inputs.NAME}`,
+    /// `NAME=${run.outputs.NAME}`, or `NAME=text`. Inputs that are not mapped are the flow's defaults,
+    /// or else the columns of their name.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) map: Vec<String>,
+    /// The earlier batch of which `${run.…}` speaks.
+    #[arg(long, value_name = "RUN", conflicts_with = "failed_of")]
+    pub(super) run: Option<String>,
+    /// Run the lines again that failed in this batch, as they were.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "map"])]
+    pub(super) failed_of: Option<String>,
+    /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub(super) run_id: Option<String>,
+    /// The variant of a node instead of its default (Prompt Flow).
+    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
+    pub(super) variant: Option<crate::flow::Variant>,
     #[command(flatten)]
     pub(super) drive: Drive,
 }
@@ -226,6 +294,8 @@ pub(super) struct Reject {
     pub(super) digest: Option<String>,
     #[command(flatten)]
     pub(super) ssh: SshSigning,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
@@ -313,6 +383,8 @@ pub(super) struct Validate {
     /// Flow files.
     #[arg(required = true)]
     pub(super) files: Vec<String>,
+    #[command(flatten)]
+    pub(super) code: Code,
     /// `json` prints one object on stdout.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) format: ReportFormat,
@@ -322,6 +394,8 @@ pub(super) struct Validate {
 pub(super) struct Graph {
     /// The flow file.
     pub(super) flow: String,
+    #[command(flatten)]
+    pub(super) code: Code,
     /// How to draw it.
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub(super) format: GraphFormat,

@@ -61,7 +61,7 @@ impl Failure {
                     output.say(&format!("help: {help}"));
                 }
             }
-            Self::Diagnostics(problems) => output.say(render::text(problems).trim_end()),
+            Self::Diagnostics(problems) => output.say_styled(render::text(problems).trim_end()),
             Self::BrokenPipe => {}
         }
         self.exit()

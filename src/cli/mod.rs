@@ -7,6 +7,7 @@ mod command;
 mod exit;
 mod failure;
 mod output;
+mod printable;
 mod progress;
 pub(crate) mod render;
 mod report;
@@ -45,6 +46,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code.into();
         }
     };
+    if crate::tool::secret_variables().next().is_some() {
+        who::keep_to_itself();
+    }
     start_log(&parsed);
     let mut output = Output::new(program, parsed.workspace.clone());
     let result =
@@ -104,6 +108,10 @@ fn engine(args: &Args) -> Result<Engine, failure::Failure> {
         secrets: crate::engine::SecretsFile::default(),
         signer: signer.map(std::sync::Arc::new),
         variable: who::variable,
+        surroundings: crate::tool::Surroundings {
+            variable: who::variable,
+            ..crate::tool::Surroundings::default()
+        },
     })
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::printable::{printable, printable_json};
+
 /// stdout for data, stderr for people.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -27,8 +29,17 @@ impl Output {
         }
     }
 
-    /// Writes data, and a newline, to stdout.
+    /// Writes text for people, and a newline, to stdout.
     pub(super) fn data(&mut self, text: &str) -> io::Result<()> {
+        self.line(&printable(text))
+    }
+
+    /// Writes JSON, and a newline, to stdout.
+    pub(super) fn json(&mut self, text: &str) -> io::Result<()> {
+        self.line(&printable_json(text))
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
         let mut stdout = self.stdout.lock();
         stdout.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {
@@ -37,7 +48,16 @@ impl Output {
         stdout.flush()
     }
 
-    /// Writes bytes as they are to stdout.
+    /// Writes what others have printed to stdout: as it is, unless a person looks on.
+    pub(super) fn foreign(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.stdout.is_terminal() {
+            return self.bytes(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        self.bytes(printable(&text).as_bytes())
+    }
+
+    /// Writes bytes of our own as they are to stdout.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = self.stdout.lock();
         stdout.write_all(bytes)?;
@@ -46,6 +66,11 @@ impl Output {
 
     /// Tells people something on stderr.
     pub(super) fn say(&mut self, text: &str) {
+        self.say_styled(&printable(text));
+    }
+
+    /// The same for text that has colours, and in which everything else is [`printable`] already.
+    pub(super) fn say_styled(&mut self, text: &str) {
         let mut stderr = anstream::AutoStream::auto(self.stderr.lock());
         // When stderr is gone there is nobody to tell.
         writeln!(stderr, "{text}").ok();

@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use super::printable::printable;
 use crate::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 
 /// All problems, for people.
@@ -24,7 +25,10 @@ pub(crate) fn text(problems: &Diagnostics) -> String {
     if errors > 1 {
         text.push(format!("error: {errors} errors"));
     }
-    text.join("\n\n") + "\n"
+    // The colours are the renderer's own; of the author's file it lets through more than terminals should see.
+    let text = text.join("\n\n") + "\n";
+    let parts: Vec<_> = text.split('\u{1b}').map(printable).collect();
+    parts.join("\u{1b}")
 }
 
 fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
@@ -37,10 +41,10 @@ fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
         .id(problem.code.slug());
     let source = &problem.primary.source;
     let mut group = if source.text.is_empty() {
-        title.element(annotate_snippets::Origin::path(&source.path))
+        title.element(annotate_snippets::Origin::path(printable(&source.path)))
     } else {
         let mut snippet = Snippet::source(source.text.as_str())
-            .path(&source.path)
+            .path(printable(&source.path))
             .annotation(mark(&problem.primary, AnnotationKind::Primary));
         for label in problem
             .secondary
@@ -61,7 +65,7 @@ fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
         .filter(|label| label.source.path != source.path)
     {
         let snippet = Snippet::source(label.source.text.as_str())
-            .path(&label.source.path)
+            .path(printable(&label.source.path))
             .annotation(mark(label, AnnotationKind::Primary));
         groups.push(
             Level::NOTE
@@ -70,19 +74,6 @@ fn one(renderer: &Renderer, problem: &Diagnostic) -> String {
         );
     }
     renderer.render(&groups)
-}
-
-/// A file's words may hold terminal control characters; a diagnostic must not.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 fn mark(label: &Label, kind: AnnotationKind) -> annotate_snippets::Annotation<'_> {
@@ -144,17 +135,17 @@ mod tests {
     proptest! {
         /// Any place in any text can be shown, also places that do not fit.
         #[test]
-        fn every_place_can_be_shown(text in "(\\PC|\n|\t){0,60}", start in 0..80_usize, length in 0..20_usize) {
+        fn every_place_can_be_shown(text in "(\\PC|\n|\t|\u{202e}|\u{9b}){0,60}", start in 0..80_usize, length in 0..20_usize) {
             let source = Arc::new(Source::new("f.yaml", text));
             let span = Span::new(start, start + length);
             let problem = Diagnostic::error(Code::YamlSyntax, "wrong\u{1b}[31m", &source, span)
                 .label("here")
                 .also(&source, Span::new(length, start + length), "there")
-                .help("do better");
+                .help("do \u{202e}better");
             let problems = Diagnostics::from(problem);
             let shown = super::text(&problems);
-            let escaped = shown.contains("wrong\u{1b}");
-            prop_assert!(!escaped);
+            let hidden = shown.contains("wrong\u{1b}") || shown.contains(['\u{202e}', '\u{9b}']);
+            prop_assert!(!hidden);
             prop_assert!(json(&problems)[0]["line"].as_u64().is_some_and(|line| line > 0));
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn sign(
     std::fs::write(&file, &statement)
         .map_err(|error| not_signed(&format!("cannot write `{}`: {error}", file.display())))?;
     // A file and not a pipe: standard input stays the terminal, where a passphrase is asked for.
-    let status = Command::new("ssh-keygen")
+    let status = program("ssh-keygen")
         .args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"])
         .args([&key, &file])
         .stdout(Stdio::null())
@@ -67,9 +67,18 @@ pub(super) fn sign(
     Ok(())
 }
 
+/// A program that is not to have the secrets of a run.
+fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    for name in crate::tool::secret_variables() {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Lays the public half of a key of the agent out: the one with this fingerprint, or the only one.
 fn from_agent(wanted: Option<&str>, dir: &Path) -> Result<PathBuf, Failure> {
-    let listed = Command::new("ssh-add")
+    let listed = program("ssh-add")
         .arg("-L")
         .stdin(Stdio::null())
         .stderr(Stdio::null())

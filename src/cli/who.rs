@@ -31,3 +31,26 @@ pub(super) fn who() -> Who {
         .into_owned();
     Who { user, host }
 }
+
+/// Keeps what this process was given to itself: without it, every program that it starts could read its
+/// variables, and so the secrets among them, from `/proc`. The system's administrator still can.
+pub(super) fn keep_to_itself() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where it is not possible, it is as it always was.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn what_it_was_given_is_not_to_be_read() {
+        super::keep_to_itself();
+        let found = dumpable_behavior().expect("it is known");
+        assert_eq!(found, DumpableBehavior::NotDumpable);
+    }
+}

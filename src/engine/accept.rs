@@ -27,8 +27,10 @@ impl Driver {
         } else {
             return Ok(None);
         };
-        let (now, _) = self.engine.compile(&found)?;
         let before = &self.compiled.snapshot;
+        let mut engine = self.engine.clone();
+        engine.surroundings.selection.clone_from(&before.selection);
+        let (now, _) = engine.compile(&found)?;
         // The same files under another working directory are the same files.
         let same = now.snapshot.skills == before.skills
             && now.snapshot.flows.values().eq(before.flows.values());

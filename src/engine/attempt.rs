@@ -11,13 +11,13 @@ use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
 use super::host::NodeHost;
 use super::kept::place;
-use super::publish::{base_digest, check_target};
+use super::target::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
 use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
-use crate::tool::{Cancel, Finished, ProcessSpec, Redactor, run_process};
+use crate::tool::{Asked, Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};
 use crate::value::{Digest, Object, Value};
 
 /// What an attempt came to.
@@ -40,6 +40,7 @@ pub(super) struct Success {
     pub(super) files: Arc<[StagedFile]>,
     pub(super) evidence: Arc<[StagedFile]>,
     pub(super) subject: Option<String>,
+    pub(super) about: Option<Value>,
     /// The entry of the cache that it came from.
     pub(super) cached: Option<Digest>,
 }
@@ -55,6 +56,13 @@ pub(super) enum Work {
         schemas: Arc<OutputSchemas>,
         /// Where the outcome is kept for other runs.
         cached: Option<Box<Cached>>,
+    },
+    /// Waited for: something outside of this process answers.
+    Remote {
+        tool: Box<ToolInfo>,
+        asked: Box<Asked>,
+        registry: Arc<Registry>,
+        schemas: Arc<OutputSchemas>,
     },
     Process {
         spec: Box<ProcessSpec>,
@@ -83,6 +91,20 @@ pub(super) async fn run(
         Work::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
         }
+        Work::Remote {
+            tool,
+            asked,
+            registry,
+            schemas,
+        } => {
+            let answer = ask(&registry, &tool, *asked, timeout, cancel).await;
+            let result = answer.0.and_then(|outcome| {
+                let outcome = without_secrets(outcome, &redactor)?;
+                check_output(&schemas, &tool, &outcome)?;
+                stage(outcome, &blobs, &workspace)
+            });
+            (result, answer.1)
+        }
         Work::Tool {
             tool,
             inputs,
@@ -108,12 +130,7 @@ pub(super) async fn run(
                 };
                 let clean = cached.is_some() && is_clean(&outcome, &hidden);
                 let outcome = without_secrets(outcome, &hidden)?;
-                if let Some((port, violation)) = schemas.check(&tool, &outcome.output) {
-                    return Err(Failure::new(format!(
-                        "`{port}` of its output breaks its contract: {violation}"
-                    ))
-                    .help("this is a mistake in the tool, not in the flow"));
-                }
+                check_output(&schemas, &tool, &outcome)?;
                 if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
                     cached.keep(&outcome);
                 }
@@ -152,6 +169,46 @@ pub(super) async fn run(
         attempt,
         result,
         stopped,
+    }
+}
+
+/// Waits for an answer, for the time that there is, and no longer than until the run is to stop.
+/// Whoever is asked learns by the end of the waiting that nobody waits any more.
+async fn ask(
+    registry: &Registry,
+    tool: &ToolInfo,
+    asked: Asked,
+    timeout: Option<Duration>,
+    mut cancel: Cancel,
+) -> (Result<Outcome, Failure>, bool) {
+    let answer = registry.ask(&tool.name, asked);
+    let limited = async {
+        match timeout {
+            Some(limit) => match tokio::time::timeout(limit, answer).await {
+                Ok(answer) => answer,
+                Err(_) => Err(timed_out(limit)),
+            },
+            None => answer.await,
+        }
+    };
+    tokio::select! {
+        answer = limited => (answer, false),
+        // A sender that is gone wants nothing any more.
+        Ok(_) = cancel.wait_for(|stop| *stop) => (Err(Failure::new("it was stopped")), true),
+    }
+}
+
+fn check_output(
+    schemas: &OutputSchemas,
+    tool: &ToolInfo,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    match schemas.check(tool, &outcome.output) {
+        None => Ok(()),
+        Some((port, violation)) => Err(Failure::new(format!(
+            "`{port}` of its output breaks its contract: {violation}"
+        ))
+        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 
@@ -212,6 +269,7 @@ fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Result<Outcome,
         return Ok(outcome);
     }
     outcome.output = redactor.value(outcome.output);
+    outcome.about = outcome.about.map(|about| redactor.value(about));
     outcome.subject = outcome.subject.map(|subject| redactor.text(&subject));
     for file in outcome.files.iter().chain(&outcome.evidence) {
         if redactor.finds(file.path.as_bytes()) || redactor.finds(&file.content) {
@@ -253,6 +311,7 @@ fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
         files: Arc::new([]),
         evidence: Arc::new([]),
         subject: None,
+        about: None,
         cached: None,
     })
 }
@@ -290,6 +349,7 @@ fn stage(outcome: Outcome, blobs: &Blobs, workspace: &std::path::Path) -> Result
         files,
         evidence,
         subject: outcome.subject,
+        about: outcome.about,
         ..finish_value(outcome.output, blobs)?
     })
 }

@@ -227,6 +227,15 @@ impl Driver {
             if let (false, Some(default)) = (inputs.contains_key(name), &input.default) {
                 inputs.insert(name.clone(), default.clone());
             }
+            if let (Some(kind), Some(value)) = (input.kind, inputs.get_mut(name)) {
+                match kind.coerce(value) {
+                    Ok(coerced) => *value = coerced,
+                    Err(reason) => {
+                        let failure = Failure::new(format!("its input `{name}`: {reason}"));
+                        return self.node_failed(id, &failure, observer);
+                    }
+                }
+            }
         }
         let attempt = self.state.instance(id).attempt + 1;
         let node = self.state.instance(id).path.clone();
@@ -330,6 +339,9 @@ impl Driver {
             files: success.files,
             evidence: success.evidence,
             subject: success.subject,
+            about: success
+                .about
+                .map(|about| serde_json::value::to_raw_value(&about).expect("JSON becomes JSON")),
             external: success.external,
             cached: success.cached,
             output: success.raw,
@@ -399,6 +411,7 @@ impl Driver {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            about: None,
             external,
             cached: None,
             output: raw,

@@ -359,7 +359,14 @@ impl Driver {
             if !self.state.knows_decision(request.id()) {
                 let mut verdict = Verdict::Accepted;
                 let now = self.engine.now();
-                let events = judge(&self.plan, &self.state, &self.dir.id, &request, now);
+                let events = judge(
+                    &self.plan,
+                    &self.state,
+                    &self.dir.id,
+                    &request,
+                    now,
+                    &self.redactor,
+                );
                 if events.is_empty() {
                     let why = if self.state.status().ended() {
                         self.state.status().word()

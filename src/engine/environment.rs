@@ -11,7 +11,7 @@ use super::secrets::SecretsFile;
 use crate::diagnostic::Diagnostics;
 use crate::plan::Plan;
 use crate::store::{Content, Layout, RunDir, SkillFiles, Snapshot};
-use crate::tool::{Contracts, Library, Registration, Registry};
+use crate::tool::{Contracts, Library, Registration, Registry, Surroundings};
 use crate::value::Digest;
 
 /// Who is at the keyboard, and where.
@@ -42,6 +42,8 @@ pub struct Engine {
     pub signer: Option<Arc<crate::evidence::Signer>>,
     /// Reads an environment variable.
     pub variable: fn(&str) -> Option<String>,
+    /// What code beside flows needs of the world.
+    pub surroundings: Surroundings,
 }
 
 impl Engine {
@@ -60,6 +62,10 @@ impl Engine {
             self.personas.clone(),
             self.contracts,
         )
+        .surrounded(Surroundings {
+            workspace: self.layout.workspace().to_owned(),
+            ..self.surroundings.clone()
+        })
     }
 
     /// Compiles a flow file as it is now; warnings come with the result.
@@ -72,7 +78,11 @@ impl Engine {
         let plan = compile_with(&registry, path, &mut problems);
         match plan {
             Some(plan) => {
-                let snapshot = snapshot_of(path, registry.library());
+                let snapshot = Snapshot {
+                    selection: self.surroundings.selection.clone(),
+                    ports: registry.known(),
+                    ..snapshot_of(path, registry.library())
+                };
                 Ok((Compiled::new(plan, registry, snapshot), problems))
             }
             None => Err(problems),
@@ -112,7 +122,13 @@ impl Engine {
             Library::kept(flows, skills),
             self.personas.clone(),
             self.contracts,
-        );
+        )
+        .surrounded(Surroundings {
+            workspace: self.layout.workspace().to_owned(),
+            selection: snapshot.selection.clone(),
+            ..self.surroundings.clone()
+        })
+        .knowing(&snapshot.ports);
         let mut problems = Diagnostics::default();
         let plan = compile_with(&registry, &snapshot.root, &mut problems);
         match plan {
@@ -176,6 +192,7 @@ fn snapshot_of(root: &str, library: &Library) -> Snapshot {
         root: root.to_owned(),
         flows,
         skills,
+        ..Snapshot::default()
     }
 }
 

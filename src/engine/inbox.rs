@@ -1,14 +1,18 @@
 //! Requests from outside: decisions and cancellations, and whether they count.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{NodePath, RunId};
 use crate::plan::Plan;
 use crate::run::{
     ApprovalDecided, ApprovalExpired, CancelRequested, DecisionRefused, NodeState, Payload,
-    RunState, Signer, Status,
+    RunState, SignedStatement, Signer, Status,
 };
+use crate::tool::Redactor;
+
+/// How far the clocks of two machines may be apart.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What somebody asks of a run; one file of its inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +61,7 @@ pub(crate) fn judge(
     run: &RunId,
     request: &Request,
     now: Timestamp,
+    redactor: &Redactor,
 ) -> Vec<Payload> {
     match request {
         Request::Cancel { id, by } => {
@@ -79,19 +84,44 @@ pub(crate) fn judge(
             let refused = match decision.signer(run) {
                 Ok(signer) => {
                     decision.identity = identity(signer.as_ref());
-                    refusal(plan, state, &decision, now, &mut events)
+                    told(&decision, redactor)
+                        .or_else(|| refusal(plan, state, &decision, now, &mut events))
                 }
                 Err(reason) => {
                     decision.identity = identity(None);
                     Some(reason)
                 }
             };
+            hide(&mut decision, redactor);
             events.push(match refused {
                 None => decision.into(),
                 Some(reason) => DecisionRefused { decision, reason }.into(),
             });
             events
         }
+    }
+}
+
+/// A signed answer that tells a secret does not count: it cannot be written down, and without the secret it
+/// is not what was signed.
+fn told(decision: &ApprovalDecided, redactor: &Redactor) -> Option<String> {
+    let signed = decision.signature.as_ref()?;
+    let tells = redactor.finds(signed.statement.as_bytes());
+    tells.then(|| {
+        "what was signed holds a secret of the run; answer again without it, and give the secret up: it was written into the inbox".to_owned()
+    })
+}
+
+/// Takes the run's secrets out of what people wrote.
+fn hide(decision: &mut ApprovalDecided, redactor: &Redactor) {
+    if let Some(comment) = &mut decision.comment {
+        *comment = redactor.text(comment);
+    }
+    let tells = |signed: &SignedStatement| {
+        redactor.finds(signed.statement.as_bytes()) || redactor.finds(signed.ssh.as_bytes())
+    };
+    if decision.signature.as_ref().is_some_and(tells) {
+        decision.signature = None;
     }
 }
 
@@ -138,6 +168,14 @@ fn refusal(
         return Some(format!(
             "the decision is about {}, and what waits is {}: look again with `flowctl review`",
             decision.digest, request.digest
+        ));
+    }
+    // When this machine's own clock was set back, it is that clock which counts.
+    let asked = request.asked.min(now);
+    if decision.at.duration_until(asked) > SKEW {
+        return Some(format!(
+            "the decision is of {}, and it was asked for at {}: nobody can have answered before; set the clock of the machine it came from, and answer again",
+            decision.at, request.asked
         ));
     }
     match request.deadline {

@@ -1,84 +1,19 @@
 //! Publishing: staged files into the workspace, in steps that `resume` can finish.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::target::{base_digest, inside};
 use crate::id::RunId;
 use crate::plan::Plan;
 use crate::run::{InstanceId, NodeState, RunState, StagedFile};
 use crate::store::{Blobs, replace_as, sweep};
-use crate::value::Digest;
-
-/// Folders of the workspace that only flowctl and git write.
-const RESERVED: [&str; 2] = ["artifacts", ".git"];
 
 /// Why files cannot be published; nothing was written, unless it says so.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Conflict {
     pub(super) message: String,
     pub(super) help: String,
-}
-
-/// Whether a staged path may be written at all.
-pub(super) fn check_target(path: &str, for_workspace: bool) -> Result<(), String> {
-    crate::tool::check_path(path).map_err(str::to_owned)?;
-    if !for_workspace && !crate::evidence::is_document(path) {
-        return Err("documents go into a folder of their own, for example `oscal/`".to_owned());
-    }
-    if !for_workspace && path.starts_with(crate::run::External::FOLDER) {
-        return Err("`outputs/` is for outputs that are too large for a record".to_owned());
-    }
-    let first = path.split('/').next().unwrap_or_default();
-    if for_workspace
-        && RESERVED
-            .iter()
-            .any(|reserved| first.eq_ignore_ascii_case(reserved))
-    {
-        return Err(format!("`{first}/` is not for published files"));
-    }
-    Ok(())
-}
-
-/// The digest of what is at a path of the workspace now.
-pub(super) fn base_digest(workspace: &Path, path: &str) -> Result<Option<Digest>, String> {
-    let target = inside(workspace, path)?;
-    match fs::symlink_metadata(&target) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.to_string()),
-        Ok(found) if found.is_file() => fs::read(&target)
-            .map(|bytes| Some(Digest::of(&bytes)))
-            .map_err(|error| error.to_string()),
-        Ok(found) if found.is_dir() => Err("there is a folder of that name".to_owned()),
-        Ok(_) => Err("there is something of that name that is no file".to_owned()),
-    }
-}
-
-/// The absolute target of a path; links that lead out of the workspace are refused.
-fn inside(workspace: &Path, path: &str) -> Result<PathBuf, String> {
-    let root = workspace
-        .canonicalize()
-        .unwrap_or_else(|_| workspace.to_owned());
-    let mut at = root.clone();
-    let mut parts = Path::new(path).components().peekable();
-    while let Some(part) = parts.next() {
-        let Component::Normal(name) = part else {
-            return Err("it is not a relative path".to_owned());
-        };
-        at.push(name);
-        if parts.peek().is_some() && fs::symlink_metadata(&at).is_ok_and(|found| found.is_symlink())
-        {
-            let real = at.canonicalize().map_err(|error| error.to_string())?;
-            if !real.starts_with(&root) {
-                return Err(format!(
-                    "`{}` is a link that leads out of the workspace",
-                    at.display()
-                ));
-            }
-            at = real;
-        }
-    }
-    Ok(at)
 }
 
 /// Everything that a run would publish, by path, with the node it comes from.
@@ -124,9 +59,10 @@ pub(super) fn manifest(
     Ok(found)
 }
 
-/// Looks at every target before the first one is written.
+/// Looks at every target, and at every file that is to be put there, before the first one is written.
 pub(super) fn check(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Result<(), Conflict> {
     let mut changed = Vec::new();
+    let mut missing = Vec::new();
     for file in files {
         let now = base_digest(workspace, &file.path).map_err(|reason| Conflict {
             message: format!("`{}` cannot be written: {reason}", file.path),
@@ -135,9 +71,12 @@ pub(super) fn check(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
         if now != file.base && now != Some(file.sha256) {
             changed.push(file);
         }
+        if now != Some(file.sha256) {
+            missing.push(file);
+        }
     }
     let Some(first) = changed.first() else {
-        return Ok(());
+        return whole(&missing, blobs);
     };
     let what = if changed.len() == 1 {
         String::new()
@@ -153,6 +92,30 @@ pub(super) fn check(workspace: &Path, files: &[StagedFile], blobs: &Blobs) -> Re
             "both versions are kept; the run's is `{}`. Put the file back or take the run's version, then resume; or run the flow anew",
             blobs.path(first.sha256).display()
         ),
+    })
+}
+
+/// Whether every staged file is still what a node made: one that is not must be found while nothing is
+/// written.
+fn whole(files: &[&StagedFile], blobs: &Blobs) -> Result<(), Conflict> {
+    let looked: BTreeSet<_> = files.iter().map(|file| file.sha256).collect();
+    let broken: BTreeMap<_, _> = looked
+        .into_iter()
+        .filter_map(|digest| Some((digest, blobs.check(digest).err()?)))
+        .collect();
+    let mut lost = files
+        .iter()
+        .filter_map(|file| Some((file, broken.get(&file.sha256)?)));
+    let Some((first, error)) = lost.next() else {
+        return Ok(());
+    };
+    let more = match lost.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Err(Conflict {
+        message: format!("`{}`{more} cannot be published: {error}", first.path),
+        help: "nothing was written; somebody changed what the run had staged. Put the file back and resume, or run the flow anew".to_owned(),
     })
 }
 
@@ -199,32 +162,10 @@ pub(super) fn tidy(workspace: &Path, run: &RunId, files: &[StagedFile]) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    #[test]
-    fn reserved_and_escaping_targets_are_refused() {
-        assert!(check_target("iac/x.tf", true).is_ok());
-        for path in [
-            "artifacts/x",
-            ".git/hooks/x",
-            "../x",
-            "/x",
-            "a/../x",
-            ".GIT/config",
-            "",
-        ] {
-            assert!(check_target(path, true).is_err(), "{path}");
-        }
-    }
-
-    #[test]
-    fn links_do_not_lead_out() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let outside = tempfile::tempdir().expect("a folder");
-        std::os::unix::fs::symlink(outside.path(), dir.path().join("iac")).expect("a link");
-        assert!(base_digest(dir.path(), "iac/x.tf").is_err());
-        assert_eq!(base_digest(dir.path(), "other/x.tf"), Ok(None));
-    }
+    use crate::value::Digest;
 
     #[test]
     fn edits_of_others_stop_publishing_before_anything_is_written() {

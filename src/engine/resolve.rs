@@ -6,15 +6,19 @@ use serde_json::json;
 
 use super::attempt::Work;
 use super::driver::Driver;
+use super::ending::given;
 use super::host::NodeHost;
 use super::kept::Kept;
-use super::publish::{base_digest, manifest};
+use super::publish::manifest;
 use super::scope::{At, RunScope};
-use crate::expr::{Binding, EvalError, Secrets, Use};
+use super::target::base_digest;
+use crate::expr::{Binding, EvalError, Head, Secrets, Use};
+use crate::flow::Dialect;
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure};
+use crate::python_value;
 use crate::run::{InstanceId, StagedFile};
-use crate::tool::{LogFile, ProcessSpec, RUN_DIR, Redactor, run_dir_value};
+use crate::tool::{Asked, LogFile, ProcessSpec, RUN_DIR, Redactor, run_dir_value};
 use crate::value::{Digest, Object, Value, to_text};
 
 impl Driver {
@@ -55,7 +59,13 @@ impl Driver {
             return when.holds(&scope);
         }
         match &node.activate {
-            Some(activate) => Ok(activate.when.eval(&scope)? == activate.is),
+            Some(activate) => {
+                let value = activate.when.eval(&scope)?;
+                Ok(match self.plan.scope(self.state.scope_of(id)).dialect {
+                    Dialect::Flowctl => value == activate.is,
+                    Dialect::PromptFlow => python_value::equal(&value, &activate.is),
+                })
+            }
             None => Ok(true),
         }
     }
@@ -87,6 +97,7 @@ impl Driver {
     ) -> Result<Object, Failure> {
         let node = self.state.node(&self.plan, id);
         let scope = self.scope(Some(At::Node(id)), self.approval(id), secrets);
+        let dialect = self.plan.scope(self.state.scope_of(id)).dialect;
         let all_items = node.foreach.is_some() && self.state.instance(id).item.is_none();
         let mut inputs = Object::new();
         for wire in &node.inputs {
@@ -95,6 +106,17 @@ impl Driver {
                 continue;
             }
             if skip_approval && wire.binding.uses().iter().any(Use::is_approval) {
+                continue;
+            }
+            if dialect == Dialect::PromptFlow
+                && let Some(reference) = wire.binding.whole()
+                && let Head::Output(name) = &reference.head
+                && !scope.has_output(name)
+            {
+                // Of what was bypassed no path is taken. A parameter with a default keeps it.
+                if wire.required {
+                    inputs.insert(wire.port.clone(), Value::Null);
+                }
                 continue;
             }
             let value = wire
@@ -168,6 +190,19 @@ impl Driver {
         let path = self.state.instance(id).path.clone();
         let log = Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
+            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => Ok(Work::Remote {
+                tool: tool.clone(),
+                asked: Box::new(Asked {
+                    inputs,
+                    approval: self.approval(id),
+                    key,
+                    log,
+                    redactor: redactor.clone(),
+                    line: self.line(id),
+                }),
+                registry: Arc::clone(&self.compiled.registry),
+                schemas: self.compiled.output_schemas(),
+            }),
             Step::Tool(tool) => {
                 let staged = if tool.effect == Effect::Effectful {
                     self.staged_before(id)?
@@ -257,6 +292,13 @@ impl Driver {
         }
     }
 
+    /// The item of the outermost `foreach` around a node: of a batch, the line.
+    fn line(&self, id: InstanceId) -> u64 {
+        let around = std::iter::successors(Some(id), |at| self.state.around(*at));
+        let items = around.filter_map(|at| self.state.instance(at).item);
+        items.last().map_or(0, |item| item as u64)
+    }
+
     pub(super) fn host(
         &self,
         staged: Vec<StagedFile>,
@@ -299,7 +341,13 @@ impl Driver {
                     .scope(*sub)
                     .outputs
                     .iter()
-                    .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+                    .map(|(name, output)| {
+                        let value = output.eval(&scope)?;
+                        // What aggregations read of a line is no output of it.
+                        let inner = name.starts_with("${");
+                        let value = if inner { value } else { given(name, value)? };
+                        Ok((name.clone(), value))
+                    })
                     .collect();
                 outputs.map(Value::Object)
             }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::error::Error;
 use super::open::OpenRun;
-use super::publish::{base_digest, manifest};
+use super::publish::manifest;
+use super::target::base_digest;
 use crate::run::StagedFile;
 use crate::store::Blobs;
 

@@ -133,6 +133,12 @@ impl RunScope<'_> {
         }
     }
 
+    /// Whether a node, or its stand-in, has given something.
+    pub(super) fn has_output(&self, name: &crate::id::NodeName) -> bool {
+        self.find(name)
+            .is_some_and(|id| self.state.output_of(self.plan, id).is_some())
+    }
+
     fn item(&self) -> Result<Option<Value>, EvalError> {
         let Some(At::Node(id)) = self.at else {
             return Ok(None);

@@ -125,6 +125,12 @@ impl Engine {
         Redactor::new(named(plan).filter_map(|name| self.secret(name)))
     }
 
+    /// A text for the record of a run without the secrets of that run, as far as they are known here.
+    #[must_use]
+    pub fn without_secrets(&self, plan: &Plan, text: &str) -> String {
+        self.redactor(plan).text(text)
+    }
+
     /// The variables of secrets that any node of the flow names and that are not there. Nothing runs
     /// without them, also no other node: what is not known cannot be taken out of what it says.
     pub(super) fn missing_secrets(&self, plan: &Plan) -> Option<String> {

@@ -206,6 +206,24 @@ fn resolve_inputs(plan: &Plan, given: &Object) -> Result<Object, Diagnostics> {
                 }
             }
         };
+        if let Some(kind) = input.kind {
+            match kind.coerce(&value) {
+                Ok(value) => {
+                    inputs.insert(name.clone(), value);
+                }
+                Err(reason) => problems.push(
+                    Diagnostic::error(
+                        Code::BadInput,
+                        format!("`{name}` cannot be {}", short(&value)),
+                        &scope.source,
+                        input.key_span,
+                    )
+                    .label(reason)
+                    .help(format!("give {}", kind.expects())),
+                ),
+            }
+            continue;
+        }
         for violation in input.compiled.check(&value) {
             problems.push(
                 Diagnostic::error(

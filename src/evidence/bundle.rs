@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::index::{pretty, seal_object};
+use super::index::{pretty, seal_object, signature};
 use super::story::Story;
 use super::{PublicKey, Signer, envelope, record};
 use crate::id::RunId;
@@ -112,12 +112,7 @@ impl Parts<'_> {
                 )
             })
             .collect();
-        let signature = match self.signer {
-            None => json!("unsigned"),
-            Some(key) => {
-                json!({ "keyid": key.fingerprint(), "key": key.openssh(), "envelope": ENVELOPE })
-            }
-        };
+        let signature = signature(self.signer, ENVELOPE);
         let manifest = json!({
             "v": 1,
             "run": self.run,

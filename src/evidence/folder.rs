@@ -15,20 +15,19 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::bundle::{self, Bundle, ENVELOPE, HISTORY, OSCAL_ENVELOPE, Parts, SUMS};
-use super::index::{
-    BUNDLES, Grown, INDEX, INDEX_ENVELOPE, Index, LEDGER, LOGS, Listed, open_object,
-};
+use super::bundle::{self, Bundle, Parts};
+use super::head::Head;
+use super::index::{Grown, INDEX, INDEX_ENVELOPE, Index, LEDGER, LOGS};
 use super::ledger::{self, Appended, Closed, Entry, write};
 use super::lines::Lines;
-use super::material::{Material, is_inside};
+use super::material::Material;
 use super::node_log::is_log_name;
+use super::placing::Top;
 use super::record::{self, Chain};
 use super::story::Story;
 use super::{Error, PublicKey, Signer, envelope};
-use crate::id::RunId;
-use crate::store::{Layout, RunDir, sync_dir};
-use crate::value::{Digest, Object};
+use crate::store::{Layout, RunDir, open_regular_with, read_regular, sync_dir};
+use crate::value::Digest;
 
 /// What a writing is to add.
 pub(super) struct Draft {
@@ -66,26 +65,19 @@ struct Log {
 
 /// The evidence folder.
 pub(super) struct Folder {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Where the runs are; `None` of a folder that is made from nothing, which knows all of itself.
-    layout: Option<Layout>,
-    index: Index,
+    pub(super) layout: Option<Layout>,
+    pub(super) index: Index,
     /// Carried out since it was opened.
     pub(super) entries: Vec<Entry>,
     /// In the ledger, and not carried out.
     pub(super) pending: Vec<Entry>,
     /// When the last entry was.
-    last: Option<Timestamp>,
+    pub(super) last: Option<Timestamp>,
     logs: BTreeMap<String, Log>,
     /// The bundles that were put in their places since it was opened.
-    tops: BTreeMap<String, Top>,
-}
-
-/// A bundle in its place: whose it is, and its manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Top {
-    run: RunId,
-    manifest: Digest,
+    pub(super) tops: BTreeMap<String, Top>,
 }
 
 impl Folder {
@@ -103,95 +95,18 @@ impl Folder {
         }
     }
 
-    /// Reads the index, and the end of the ledger.
-    pub(super) fn open(layout: &Layout) -> Result<Self, Error> {
-        let root = layout.evidence();
-        let mut folder = Self::empty(&root);
-        folder.layout = Some(layout.clone());
-        let path = root.join(LEDGER);
-        let Some(mut lines) = Lines::open(&path)? else {
-            let nothing = fs::read_dir(&root).is_ok_and(|entries| {
-                entries
-                    .flatten()
-                    .all(|entry| entry.file_name() == super::index::LOCK)
-            });
-            if nothing {
-                return Ok(folder);
-            }
-            return Err(folder.changed(LEDGER, "it is missing, and other evidence is there"));
-        };
-        if let Some(bytes) = read(&root.join(INDEX))? {
-            folder.index =
-                Index::decode(&bytes).map_err(|message| folder.changed(INDEX, &message))?;
-        }
-        folder.sealed()?;
-        let known = folder.index.ledger.clone();
-        if let Some(record) = folder.tail(LEDGER, &mut lines, &known)? {
-            let entry = Entry::of(&record);
-            match entry.map(|entry| (entry.n == known.records).then_some(entry.ts)) {
-                Ok(Some(ts)) => folder.last = Some(ts),
-                _ => return Err(folder.differs(LEDGER)),
-            }
-        }
-        let rest = lines.after(known.bytes)?;
-        let chain = Chain::after(&rest, &known.head);
-        let number =
-            |line: usize| usize::try_from(known.records).map_or(line, |known| known + line);
-        // A last line that does not end was never written to its end.
-        if let Some((line, message)) = chain.broken
-            && rest[chain.good..].contains(&b'\n')
-        {
-            return Err(folder.damaged(LEDGER, number(line), message));
-        }
-        if chain.good < rest.len() {
-            let file = fs::OpenOptions::new().write(true).open(&path);
-            file.and_then(|file| {
-                file.set_len(known.bytes + chain.good as u64)?;
-                file.sync_all()
-            })
-            .map_err(crate::store::Error::io("cut the torn end of", &path))?;
-        }
-        // Whoever writes leaves one entry at most that the index does not know.
-        if known.records == 0 && chain.records.len() > 1 {
-            return Err(folder.changed(INDEX, "it is missing, and the ledger is there"));
-        }
-        for (at, record) in chain.records.iter().enumerate() {
-            let entry = Entry::of(record)
-                .map_err(|message| folder.damaged(LEDGER, number(at + 1), message))?;
-            folder.pending.push(entry);
-        }
-        Ok(folder)
-    }
-
-    /// Refuses an index that is not the one that was signed: whoever writes would sign it anew.
-    fn sealed(&self) -> Result<(), Error> {
-        let Some(envelope) = read(&self.root.join(INDEX_ENVELOPE))? else {
-            return Ok(());
-        };
-        // This build cannot check signatures; it cannot make one either.
-        if cfg!(not(feature = "sign")) {
-            return Ok(());
-        }
-        let Some(key) = envelope::signer_of(&envelope) else {
-            return Err(self.changed(INDEX_ENVELOPE, "it is no envelope, or names no key"));
-        };
-        let index = read(&self.root.join(INDEX))?.unwrap_or_default();
-        envelope::check(&envelope, &self.statement(&index, &key), &key)
-            .map_err(|message| self.changed(INDEX_ENVELOPE, &message))
-    }
-
     fn shown(&self, path: &str) -> String {
         self.root.join(path).display().to_string()
     }
 
-    fn changed(&self, path: &str, message: &str) -> Error {
+    pub(super) fn changed(&self, path: &str, message: &str) -> Error {
         Error::Changed {
             path: self.shown(path),
             message: message.to_owned(),
         }
     }
 
-    fn damaged(&self, path: &str, line: usize, message: String) -> Error {
+    pub(super) fn damaged(&self, path: &str, line: usize, message: String) -> Error {
         Error::Damaged {
             path: self.shown(path),
             line,
@@ -200,27 +115,13 @@ impl Folder {
     }
 
     /// A file of records is not what the index says: where, which needs all of it.
-    fn differs(&self, path: &str) -> Error {
+    pub(super) fn differs(&self, path: &str) -> Error {
         match read(&self.root.join(path)) {
             Ok(bytes) => match Chain::read(&bytes.unwrap_or_default()).broken {
                 Some((line, message)) => self.damaged(path, line, message),
                 None => self.changed(path, "it is not the one that the index names"),
             },
             Err(error) => error,
-        }
-    }
-
-    /// The last record that the index knows, if it is there and what the index says. What stands
-    /// before it is not read: its hash covers that, so that a change there stays one, and
-    /// verifying finds it.
-    fn tail(&self, path: &str, lines: &mut Lines, known: &Grown) -> Result<Option<Object>, Error> {
-        if known.records == 0 {
-            return Ok(None);
-        }
-        let line = lines.before(known.bytes)?.unwrap_or_default();
-        match record::open(&line) {
-            Ok(record) if record::text(&record, "hash") == known.head => Ok(Some(record)),
-            _ => Err(self.differs(path)),
         }
     }
 
@@ -258,7 +159,7 @@ impl Folder {
     }
 
     /// The entries whose lines hold a text.
-    fn search(&self, lines: &mut Lines, text: &str) -> Result<Vec<Entry>, Error> {
+    pub(super) fn search(&self, lines: &mut Lines, text: &str) -> Result<Vec<Entry>, Error> {
         let finder = |line: &[u8]| {
             let mut windows = line.windows(text.len());
             windows.any(|window| window == text.as_bytes())
@@ -424,6 +325,13 @@ impl Folder {
     /// Puts an entry into the ledger: from here on it will be carried out.
     pub(super) fn announce(&mut self, entry: &Entry) -> Result<(), Error> {
         let (line, _) = record::chain(entry.object(), &self.index.ledger.head);
+        if let Some(layout) = self
+            .layout
+            .as_ref()
+            .filter(|layout| Head::read(layout).is_none())
+        {
+            Head::writing(&self.index).keep(layout)?;
+        }
         append(&self.root.join(LEDGER), &line)?;
         Ok(())
     }
@@ -476,11 +384,11 @@ impl Folder {
         Ok(())
     }
 
-    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn put(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         write(&self.root.join(path), bytes)
     }
 
-    fn remove(&self, path: &str) -> Result<(), Error> {
+    pub(super) fn remove(&self, path: &str) -> Result<(), Error> {
         let target = self.root.join(path);
         match fs::remove_file(&target) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -499,145 +407,6 @@ impl Folder {
         Ok(())
     }
 
-    /// The bundle that is in the place of a name, as the ledger tells.
-    fn top(&self, name: &str) -> Result<Option<Top>, Error> {
-        let Some(layout) = self
-            .layout
-            .as_ref()
-            .filter(|_| !self.tops.contains_key(name))
-        else {
-            return Ok(self.tops.get(name).cloned());
-        };
-        let dir = self.root.join(BUNDLES).join(name);
-        if !dir.is_dir() {
-            return Ok(None);
-        }
-        let Some(mut lines) = Lines::open(&self.root.join(LEDGER))? else {
-            return Ok(None);
-        };
-        let closes = |entry: &Entry| {
-            let closed = entry.bundle.as_ref().filter(|closed| closed.name == name)?;
-            Some(Top {
-                run: entry.run.clone(),
-                manifest: closed.manifest,
-            })
-        };
-        // Whose it is says the manifest; the receipts of that run say where to look in the ledger.
-        if let Some(bytes) = read(&dir.join(bundle::MANIFEST))? {
-            let manifest = Digest::of(&bytes);
-            let run = open_object(&bytes).ok();
-            let run = run.and_then(|manifest| RunId::parse(record::text(&manifest, "run")).ok());
-            let receipts = run.map_or_else(Vec::new, |run| ledger::receipts(&layout.run(&run)));
-            for receipt in receipts {
-                if let Some(top) = closes(&receipt.entry)
-                    && top.manifest == manifest
-                    && named(&mut lines, self.index.ledger.bytes, &receipt.entry)?
-                {
-                    return Ok(Some(top));
-                }
-            }
-        }
-        let of = format!("\"name\":{}", serde_json::json!(name));
-        let entries = self.search(&mut lines, &of)?;
-        Ok(entries.iter().rev().find_map(closes))
-    }
-
-    /// Puts a bundle in its place. The one of an earlier run moves to `history/<run>/`, complete
-    /// before anything of it is written over; its own manifest says which files it has.
-    fn place(&mut self, closed: &Closed, run: &RunId, bundle: &Bundle) -> Result<(), Error> {
-        let top = format!("{BUNDLES}{}/", closed.name);
-        let there = fs::read(self.root.join(&top).join(bundle::MANIFEST)).unwrap_or_default();
-        let here = Top {
-            run: run.clone(),
-            manifest: closed.manifest,
-        };
-        // The manifest comes last: where it is, everything before it is done.
-        if Digest::of(&there) != here.manifest {
-            if let Some(before) = self.top(&closed.name)?.filter(|before| *before != here) {
-                if Digest::of(&there) != before.manifest {
-                    let path = format!("{top}{}", bundle::MANIFEST);
-                    return Err(self.changed(&path, "it is not the one that the ledger names"));
-                }
-                if before.run != *run {
-                    self.keep(&top, &before, &there)?;
-                }
-                for name in names(&there) {
-                    if !bundle.files.contains_key(&name) {
-                        self.remove(&format!("{top}{name}"))?;
-                    }
-                }
-            }
-            for (path, bytes) in &bundle.files {
-                if path != bundle::MANIFEST {
-                    self.put(&format!("{top}{path}"), bytes)?;
-                }
-            }
-            if let Some(manifest) = bundle.files.get(bundle::MANIFEST) {
-                self.put(&format!("{top}{}", bundle::MANIFEST), manifest)?;
-            }
-        }
-        // An earlier bundle of the same run: its journal is the beginning of this one's.
-        let own = format!("{top}{HISTORY}{run}/");
-        if let Some(manifest) = read(&self.root.join(&own).join(bundle::MANIFEST))? {
-            for name in names(&manifest) {
-                self.remove(&format!("{own}{name}"))?;
-            }
-        }
-        self.tops.insert(closed.name.clone(), here);
-        Ok(())
-    }
-
-    /// Makes room for the bundle of a run that is not made.
-    fn step_aside(&mut self, closed: &Closed, run: &RunId) -> Result<(), Error> {
-        let top = format!("{BUNDLES}{}/", closed.name);
-        if let Some(before) = self.top(&closed.name)?.filter(|before| before.run != *run) {
-            let there = read(&self.root.join(&top).join(bundle::MANIFEST))?.unwrap_or_default();
-            self.keep(&top, &before, &there)?;
-            for name in names(&there) {
-                self.remove(&format!("{top}{name}"))?;
-            }
-            self.tops.remove(&closed.name);
-        }
-        Ok(())
-    }
-
-    /// Copies the bundle of an earlier run to where it stays, its manifest last.
-    fn keep(&self, top: &str, before: &Top, manifest: &[u8]) -> Result<(), Error> {
-        let to = format!("{top}{HISTORY}{}/", before.run);
-        let kept = read(&self.root.join(&to).join(bundle::MANIFEST))?;
-        if kept.is_some_and(|kept| Digest::of(&kept) == before.manifest) {
-            return Ok(());
-        }
-        let listed = listed(manifest);
-        let mut files = BTreeMap::new();
-        for name in names(manifest) {
-            let path = format!("{top}{name}");
-            let Some(bytes) = read(&self.root.join(&path))? else {
-                // Whether each document had an envelope is for the sums to say.
-                if listed.contains_key(&name) || name == SUMS {
-                    return Err(self.changed(&path, "it is missing"));
-                }
-                continue;
-            };
-            if listed.get(&name).is_some_and(|listed| !listed.fits(&bytes)) {
-                let message = "it is not the one that the manifest of its bundle names";
-                return Err(self.changed(&path, message));
-            }
-            files.insert(name, bytes);
-        }
-        let sums = files.remove(SUMS).unwrap_or_default();
-        if bundle::sums_of(&files) != sums {
-            let message = "it does not say what the files of its bundle are";
-            return Err(self.changed(&format!("{top}{SUMS}"), message));
-        }
-        files.insert(SUMS.to_owned(), sums);
-        files.remove(bundle::MANIFEST);
-        for (name, bytes) in &files {
-            self.put(&format!("{to}{name}"), bytes)?;
-        }
-        self.put(&format!("{to}{}", bundle::MANIFEST), manifest)
-    }
-
     /// Writes the ledger in one go, for a folder that was made from nothing.
     pub(super) fn write_ledger(&mut self) -> Result<(), Error> {
         let (bytes, _) = super::ledger::lines(&self.entries);
@@ -651,29 +420,47 @@ impl Folder {
         signer: Option<&Signer>,
         kept: Option<&[u8]>,
     ) -> Result<bool, Error> {
-        let bytes = self.index.encode();
         let target = self.root.join(INDEX_ENVELOPE);
+        let before = read(&target)?;
+        let known = self.index.clone();
+        let kept = kept.and_then(|kept| {
+            let key = envelope::signer_of(kept)?;
+            self.index.signed_by(Some(&key));
+            let statement = self.statement(&self.index.encode(), &key);
+            let fits = envelope::check(kept, &statement, &key).is_ok();
+            fits.then(|| kept.to_vec())
+        });
+        if signer.is_some() || kept.is_none() {
+            self.index.signed_by(signer.map(Signer::public).as_ref());
+        }
+        let bytes = self.index.encode();
         let text = signer.map(|signer| {
             envelope::sign(&self.statement(&bytes, &signer.public()), signer).into_bytes()
         });
-        let kept = kept.filter(|kept| {
-            envelope::signer_of(kept).is_some_and(|key| {
-                envelope::check(kept, &self.statement(&bytes, &key), &key).is_ok()
-            })
-        });
-        let text = text.or_else(|| kept.map(<[u8]>::to_vec));
+        let text = text.or(kept);
         // An envelope of the index before would be taken for damage; none at all is the truth.
-        if read(&target)?.is_some_and(|now| Some(&now) != text.as_ref()) {
+        if before.is_some_and(|now| Some(&now) != text.as_ref()) {
+            if let Some(layout) = &self.layout {
+                Head::writing(&known).keep(layout)?;
+            }
             fs::remove_file(&target).map_err(crate::store::Error::io("remove", &target))?;
         }
         write(&self.root.join(INDEX), &bytes)?;
         if let Some(text) = &text {
             write(&target, text)?;
         }
+        if let Some(layout) = &self.layout {
+            Head::of(&self.index).keep(layout)?;
+        }
         Ok(text.is_some())
     }
 
-    fn statement(&self, index: &[u8], key: &PublicKey) -> Vec<u8> {
+    /// Says how far this folder goes, which was made elsewhere and has taken its place.
+    pub(super) fn left(&self, layout: &Layout) -> Result<(), Error> {
+        Head::of(&self.index).keep(layout)
+    }
+
+    pub(super) fn statement(&self, index: &[u8], key: &PublicKey) -> Vec<u8> {
         let ledger = &self.index.ledger;
         index_statement(index, ledger.records, &ledger.head, key)
     }
@@ -689,31 +476,10 @@ pub(super) fn index_statement(index: &[u8], entries: u64, head: &str, key: &Publ
 }
 
 /// Whether the ledger holds an entry.
-fn named(lines: &mut Lines, end: u64, entry: &Entry) -> Result<bool, Error> {
+pub(super) fn named(lines: &mut Lines, end: u64, entry: &Entry) -> Result<bool, Error> {
     let line = lines.numbered(entry.n, end)?.unwrap_or_default();
     let found = record::open(&line).and_then(|record| Entry::of(&record));
     Ok(found.is_ok_and(|found| found == *entry))
-}
-
-/// The files that a manifest lists.
-fn listed(manifest: &[u8]) -> BTreeMap<String, Listed> {
-    let manifest = open_object(manifest).unwrap_or_default();
-    let files = manifest.get("files").cloned().unwrap_or_default();
-    let mut files: BTreeMap<String, Listed> = serde_json::from_value(files).unwrap_or_default();
-    // Files are written and removed by these names.
-    files.retain(|path, _| is_inside(path));
-    files
-}
-
-/// Every file that may belong to the bundle of a manifest; the manifest comes last.
-fn names(manifest: &[u8]) -> Vec<String> {
-    let listed = listed(manifest);
-    let documents = listed.keys().filter(|name| super::is_document(name));
-    let envelopes: Vec<String> = documents
-        .map(|name| format!("{name}{OSCAL_ENVELOPE}"))
-        .collect();
-    let own = [ENVELOPE, SUMS, bundle::MANIFEST].map(str::to_owned);
-    listed.into_keys().chain(envelopes).chain(own).collect()
 }
 
 /// The path of a node's log.
@@ -721,8 +487,8 @@ pub(super) fn log_path(name: &str) -> String {
     format!("{LOGS}{name}.jsonl")
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match read_regular(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(crate::store::Error::io("read", path)(error).into()),
@@ -735,10 +501,8 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = open_regular_with(options.append(true).create(true), path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

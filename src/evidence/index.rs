@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::PublicKey;
 use super::node_log::is_log_name;
 use super::record::FIRST;
 use crate::value::{Digest, Object};
@@ -81,15 +82,40 @@ pub(super) struct Index {
     pub(super) ledger: Grown,
     /// The node logs, by name.
     pub(super) logs: BTreeMap<String, Grown>,
+    /// Who signs it, as in a manifest: its signature cannot be taken away unseen. Older ones do not say.
+    pub(super) signature: Option<Value>,
+}
+
+/// What an index or a manifest says of its signature.
+pub(super) fn signature(key: Option<&PublicKey>, envelope: &str) -> Value {
+    match key {
+        None => json!("unsigned"),
+        Some(key) => {
+            json!({ "keyid": key.fingerprint(), "key": key.openssh(), "envelope": envelope })
+        }
+    }
 }
 
 impl Index {
+    /// The fingerprint of the key that signs it.
+    pub(super) fn keyid(&self) -> Option<&str> {
+        self.signature.as_ref()?["keyid"].as_str()
+    }
+
+    /// Who signs it from now on.
+    pub(super) fn signed_by(&mut self, key: Option<&PublicKey>) {
+        self.signature = Some(signature(key, INDEX_ENVELOPE));
+    }
+
     /// The index as it is written.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut object = Object::new();
         object.insert("v".to_owned(), json!(1));
         object.insert("ledger".to_owned(), json!(self.ledger));
         object.insert("logs".to_owned(), json!(self.logs));
+        if let Some(signature) = &self.signature {
+            object.insert("signature".to_owned(), signature.clone());
+        }
         seal_object(object)
     }
 
@@ -99,11 +125,13 @@ impl Index {
         if object.get("v") != Some(&json!(1)) {
             return Err("it has another format version".to_owned());
         }
-        let mut member = |name: &str| object.shift_remove(name).unwrap_or_default();
+        let member =
+            |object: &mut Object, name: &str| object.shift_remove(name).unwrap_or_default();
         let read = |error: serde_json::Error| error.to_string();
         let index = Self {
-            ledger: serde_json::from_value(member("ledger")).map_err(read)?,
-            logs: serde_json::from_value(member("logs")).map_err(read)?,
+            ledger: serde_json::from_value(member(&mut object, "ledger")).map_err(read)?,
+            logs: serde_json::from_value(member(&mut object, "logs")).map_err(read)?,
+            signature: object.shift_remove("signature"),
         };
         if let Some(name) = index.logs.keys().find(|name| !is_log_name(name)) {
             return Err(format!("`{}` is no name of a log", name.escape_debug()));

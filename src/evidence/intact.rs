@@ -11,7 +11,7 @@ use super::material::{Material, is_inside};
 use super::record::text;
 use super::settle::files;
 use crate::id::RunId;
-use crate::store::Layout;
+use crate::store::{Layout, read_regular};
 use crate::value::{Digest, Object};
 
 /// Where the bundle of a run may lie.
@@ -29,7 +29,7 @@ pub(super) fn of_evidence(root: &Path, run: &RunId, old: &[Entry]) -> Option<(Ma
         .filter(|entry| entry.run == *run)
         .find_map(|entry| entry.bundle.as_ref())?;
     let dir = places(root, &closed.name, run).into_iter().find(|dir| {
-        fs::read(dir.join(bundle::MANIFEST))
+        read_regular(&dir.join(bundle::MANIFEST))
             .is_ok_and(|bytes| Digest::of(&bytes) == closed.manifest)
     })?;
     let found = intact(&dir, run)?;
@@ -47,13 +47,13 @@ pub(super) struct Intact {
 }
 
 fn intact(dir: &Path, run: &RunId) -> Option<Intact> {
-    let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
+    let manifest = open_object(&read_regular(&dir.join(bundle::MANIFEST)).ok()?).ok()?;
     let mut files = BTreeMap::new();
     for (path, stated) in manifest.get("files")?.as_object()? {
         if !is_inside(path) {
             return None;
         }
-        let bytes = fs::read(dir.join(path)).ok()?;
+        let bytes = read_regular(&dir.join(path)).ok()?;
         if stated["sha256"].as_str() != Some(&Digest::of(&bytes).hex()) {
             return None;
         }
@@ -98,7 +98,7 @@ pub(super) fn bundles(layout: &Layout, notes: &mut Vec<String>) -> BTreeMap<RunI
         let history = folders(&top.join(HISTORY));
         let dirs = std::iter::once(top).chain(history.into_iter().map(|(_, dir)| dir));
         for dir in dirs {
-            let manifest = fs::read(dir.join(bundle::MANIFEST)).unwrap_or_default();
+            let manifest = read_regular(&dir.join(bundle::MANIFEST)).unwrap_or_default();
             let manifest = open_object(&manifest).unwrap_or_default();
             let named = crate::slug::Slug::of(text(&manifest, "subject")).as_str() == name;
             let run = RunId::parse(text(&manifest, "run"));
@@ -136,7 +136,7 @@ pub(super) fn bundles(layout: &Layout, notes: &mut Vec<String>) -> BTreeMap<RunI
 pub(super) fn bundle_of(root: &Path, subject: &str, run: &RunId) -> Option<(PathBuf, Object)> {
     let name = crate::slug::Slug::of(subject).to_string();
     places(root, &name, run).into_iter().find_map(|dir| {
-        let manifest = open_object(&fs::read(dir.join(bundle::MANIFEST)).ok()?).ok()?;
+        let manifest = open_object(&read_regular(&dir.join(bundle::MANIFEST)).ok()?).ok()?;
         (text(&manifest, "run") == run.as_str()).then_some((dir, manifest))
     })
 }
@@ -150,7 +150,12 @@ pub(super) fn envelopes(root: &Path, subject: &str, run: &RunId) -> BTreeMap<Str
         .into_iter()
         .filter(|path| path == bundle::ENVELOPE || path.ends_with(bundle::OSCAL_ENVELOPE))
         .filter(|path| !path.starts_with(HISTORY))
-        .filter_map(|path| Some((fs::read_to_string(dir.join(&path)).ok()?, path)))
+        .filter_map(|path| {
+            Some((
+                String::from_utf8(read_regular(&dir.join(&path)).ok()?).ok()?,
+                path,
+            ))
+        })
         .map(|(text, path)| (path, text))
         .collect()
 }

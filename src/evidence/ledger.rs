@@ -5,7 +5,6 @@
 //! [`Receipt`] per entry), so that the order survives the loss of the evidence folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use super::node_log::is_log_name;
 use super::record;
 use crate::id::RunId;
 use crate::slug::Slug;
-use crate::store::{RunDir, replace};
+use crate::store::{RunDir, read_regular, replace};
 use crate::value::{Digest, Object};
 
 /// One writing of evidence.
@@ -124,7 +123,11 @@ pub(super) struct Receipt {
 
 /// The receipts of a run; what is torn or unreadable is left out, since the order can be derived.
 pub(super) fn receipts(run: &RunDir) -> Vec<Receipt> {
-    let text = fs::read_to_string(run.evidence()).unwrap_or_default();
+    let bytes = read_regular(&run.evidence()).unwrap_or_default();
+    of(run, &String::from_utf8_lossy(&bytes))
+}
+
+fn of(run: &RunDir, text: &str) -> Vec<Receipt> {
     text.lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .filter(|receipt: &Receipt| receipt.entry.run == run.id && receipt.entry.names().is_ok())
@@ -133,12 +136,13 @@ pub(super) fn receipts(run: &RunDir) -> Vec<Receipt> {
 
 /// The receipts of a run, if each of them can be read; none when nothing was ever written.
 pub(super) fn whole(run: &RunDir) -> Option<Vec<Receipt>> {
-    let text = match fs::read_to_string(run.evidence()) {
-        Ok(text) => text,
+    let bytes = match read_regular(&run.evidence()) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
         Err(_) => return None,
     };
-    let receipts = receipts(run);
+    let text = String::from_utf8(bytes).ok()?;
+    let receipts = of(run, &text);
     (receipts.len() == text.lines().count()).then_some(receipts)
 }
 
@@ -154,7 +158,7 @@ pub(super) fn keep(run: &RunDir, receipts: &[Receipt]) -> Result<(), Error> {
 
 /// Writes a file unless it is as it should be.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if fs::read(path).is_ok_and(|now| now == bytes) {
+    if read_regular(path).is_ok_and(|now| now == bytes) {
         return Ok(());
     }
     Ok(replace(path, bytes)?)

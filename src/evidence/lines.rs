@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Error;
+use crate::store::open_regular;
 
 /// How much is read at once where a line may begin.
 const BLOCK: u64 = 2 * 1024;
@@ -31,7 +32,7 @@ struct Numbered {
 impl Lines {
     /// Opens a file; `None` when there is none.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Error> {
-        let found = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let found = open_regular(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         match found {
             Ok((length, file)) => Ok(Some(Self {
                 file,

@@ -7,7 +7,7 @@ use super::Error;
 use super::node_log::{self, Projected};
 use crate::id::RunId;
 use crate::run::{Payload, StagedFile};
-use crate::store::{Blobs, Record, RunDir, verify};
+use crate::store::{Blobs, Record, RunDir, read_regular, verify};
 use crate::value::Digest;
 
 /// A run's journal, and the documents that it names.
@@ -30,7 +30,7 @@ impl Material {
     /// Of a run that is there.
     pub(super) fn of(run: &RunDir) -> Result<Self, Error> {
         let path = run.journal();
-        let bytes = std::fs::read(&path).map_err(crate::store::Error::io("read", &path))?;
+        let bytes = read_regular(&path).map_err(crate::store::Error::io("read", &path))?;
         let recovered = verify(&path, &bytes)?;
         let (named, records) = (recovered.run, recovered.records);
         let documents = Documents::Run(Blobs::new(run.files()));

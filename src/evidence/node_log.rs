@@ -88,6 +88,9 @@ fn entry(payload: &Payload) -> Option<(NodePath, Object)> {
             if let Some(key) = &data.cached {
                 body["cached"] = json!(key);
             }
+            if let Some(about) = &data.about {
+                body["about"] = serde_json::from_str(about.get()).unwrap_or(Value::Null);
+            }
             body["output"] = output;
             (data.node.clone(), object(body))
         }

@@ -18,7 +18,7 @@ use super::settle::settle;
 use super::write::{draft, sweep};
 use super::{Error, PublicKey, Signer, lock};
 use crate::id::{NodePath, RunId};
-use crate::store::{Layout, RunDir};
+use crate::store::{Layout, RunDir, read_regular};
 
 /// How the folder is called in which everything is made before it takes its place.
 const MADE: &str = ".flowctl-evidence-";
@@ -140,7 +140,7 @@ pub fn rebuild(
     }
     if !folder.entries.is_empty() {
         folder.write_ledger()?;
-        let kept = fs::read(root.join(INDEX_ENVELOPE)).ok();
+        let kept = read_regular(&root.join(INDEX_ENVELOPE)).ok();
         let signed = folder.conclude(signer, kept.as_deref())?;
         if kept.is_some() && !signed {
             rebuilt.notes.push(
@@ -150,6 +150,7 @@ pub fn rebuild(
         }
     }
     settle(made.path(), &root, now, &mut rebuilt)?;
+    folder.left(layout)?;
     for (run, receipts) in receipts {
         if let Some(Source::Run(run)) = sources.get(&run) {
             ledger::keep(run, &receipts)?;
@@ -175,7 +176,7 @@ fn plan(
     notes: &mut Vec<String>,
 ) -> Result<Plan, Error> {
     let root = layout.evidence();
-    let old = fs::read(root.join(LEDGER)).unwrap_or_default();
+    let old = read_regular(&root.join(LEDGER)).unwrap_or_default();
     let old: Vec<Entry> = Chain::read(&old)
         .records
         .iter()
@@ -311,11 +312,7 @@ fn stated(receipt: Receipt) -> Result<Planned, Error> {
 /// journal is among them, and none says more than the journal. The last may be one that a crash
 /// kept out of the ledger: then it is carried out now.
 fn known(run: &RunDir, material: &Material) -> Option<Vec<Receipt>> {
-    let text = fs::read_to_string(run.evidence()).ok()?;
-    let receipts = ledger::receipts(run);
-    if receipts.len() != text.lines().count() || receipts.is_empty() {
-        return None;
-    }
+    let receipts = ledger::whole(run).filter(|receipts| !receipts.is_empty())?;
     let closed: BTreeSet<u64> = receipts
         .iter()
         .filter(|receipt| receipt.entry.bundle.is_some())

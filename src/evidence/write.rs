@@ -135,8 +135,9 @@ pub fn write(writing: Writing<'_>) -> Result<Option<Sealed>, Error> {
         folder.conclude(signer, None)?;
     }
     // A crash may also have come between the index and its signature.
-    let unsigned = signer.is_some() && !root.join(INDEX_ENVELOPE).exists();
-    if unsigned && root.join(INDEX).exists() {
+    let unsigned = !root.join(INDEX_ENVELOPE).exists();
+    let wanted = signer.is_some() || folder.index.keyid().is_some();
+    if unsigned && wanted && root.join(INDEX).exists() {
         folder.conclude(signer, None)?;
     }
     let bundle = own.last().and_then(|entry| entry.bundle.as_ref());

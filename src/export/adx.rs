@@ -6,7 +6,6 @@
 //! what was acknowledged, and the view in `schemas/adx/` leaves out what came twice.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +23,7 @@ use super::target::aside;
 use super::token::{Token, Variable, is_loopback};
 use super::transfer::Options;
 use super::{Destination, Error, Observer, Outcome, Report, Trouble};
-use crate::store::{self, Layout, RunLock};
+use crate::store::{self, Layout, RunLock, open_regular, read_regular};
 use crate::value::{Digest, Hasher};
 
 /// The most that Azure Data Explorer takes in one streaming request, with some room.
@@ -318,7 +317,7 @@ impl Adx {
 
     fn read_ledger(&self, path: &Path) -> Result<Ledger, Error> {
         let destination = format!("adx://{}/{}/{}", self.host, self.database, self.table);
-        let text = match std::fs::read(path) {
+        let text = match read_regular(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Ledger {
@@ -359,7 +358,7 @@ impl Sent {
 }
 
 fn read(log: &Log, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(&log.path)?;
+    let mut file = open_regular(&log.path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.take(to - from).read_to_end(&mut bytes)?;
@@ -371,7 +370,7 @@ fn read(log: &Log, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
 
 /// A digest of the beginning of a log, to go on with.
 fn digest_to(log: &Log, end: u64) -> std::io::Result<Hasher> {
-    let mut part = File::open(&log.path)?.take(end);
+    let mut part = open_regular(&log.path)?.take(end);
     Ok(Digest::begin().and_all(&mut part)?.0)
 }
 

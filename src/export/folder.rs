@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Error;
 use super::inventory::Object;
 use super::target::Created;
-use crate::store::{self, sync_dir};
+use crate::store::{self, open_regular, sync_dir};
 use crate::value::Digest;
 
 /// What begins and ends the name of a file that is not whole yet.
@@ -94,7 +94,7 @@ impl Folder {
 
     pub(super) fn digest(&self, key: &str) -> Result<Option<Digest>, Error> {
         let path = self.root.join(key);
-        match File::open(&path).and_then(|mut file| Digest::of_reader(&mut file)) {
+        match open_regular(&path).and_then(|mut file| Digest::of_reader(&mut file)) {
             Ok((digest, _)) => Ok(Some(digest)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(store::Error::io("read", &path)(error).into()),

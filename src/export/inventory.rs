@@ -10,7 +10,6 @@
 //! run that failed, was resumed and succeeded has two bundles, and both are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ use super::destination::is_unsafe;
 use super::segment::{self, Segment};
 use super::{Error, Trouble};
 use crate::id::RunId;
-use crate::store::{Layout, RunLock};
+use crate::store::{Layout, RunLock, open_regular};
 use crate::value::Digest;
 
 /// The largest manifest of a bundle that is read.
@@ -75,7 +74,7 @@ impl Source {
     pub(super) fn open(&self) -> std::io::Result<Box<dyn std::io::Read + Send + '_>> {
         match self {
             Self::File(path, range) => {
-                let mut file = File::open(path)?;
+                let mut file = open_regular(path)?;
                 file.seek(SeekFrom::Start(range.start))?;
                 Ok(Box::new(file.take(range.end - range.start)))
             }
@@ -122,7 +121,7 @@ impl Log {
     fn read(path: &Path, name: &str) -> Result<Self, Error> {
         let read = || -> std::io::Result<Vec<u64>> {
             let (mut ends, mut at) = (Vec::new(), 0);
-            let mut reader = BufReader::new(File::open(path)?);
+            let mut reader = BufReader::new(open_regular(path)?);
             loop {
                 let part = reader.fill_buf()?;
                 if part.is_empty() {
@@ -249,7 +248,7 @@ impl Inventory {
             return Ok(());
         };
         let mut text = Vec::new();
-        File::open(path)
+        open_regular(path)
             .and_then(|file| file.take(MAX_MANIFEST).read_to_end(&mut text))
             .map_err(crate::store::Error::io("read", path))?;
         let damaged = |what: &str| Trouble::Damaged(what.to_owned());

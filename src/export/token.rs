@@ -185,6 +185,9 @@ async fn from_az(resource: &str) -> Result<Option<Token>, Error> {
         .arg(resource)
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true);
+    for name in crate::tool::secret_variables() {
+        command.env_remove(name);
+    }
     let Ok(Ok(output)) = tokio::time::timeout(Duration::from_secs(30), command.output()).await
     else {
         return Ok(None);

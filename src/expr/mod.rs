@@ -8,6 +8,7 @@ mod binding;
 mod filters;
 mod hcl;
 mod path;
+mod property;
 mod reference;
 mod scope;
 mod template;

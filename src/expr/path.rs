@@ -10,6 +10,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 
+use super::property::Property;
 use crate::diagnostic::or_list;
 use crate::value::{Step, Value, type_name};
 
@@ -24,6 +25,10 @@ pub struct Path {
 enum Kind {
     Steps(Vec<Step>),
     Query(Box<JpQuery>),
+    /// In the Prompt Flow dialect.
+    Property(Property),
+    /// Of each item that is not null, this key.
+    Each(String),
 }
 
 /// Why a tail cannot be read: a message and a byte offset in the tail.
@@ -51,6 +56,32 @@ impl Path {
         })
     }
 
+    /// Reads a tail by the rules of Prompt Flow, by which every text is one.
+    #[must_use]
+    pub fn property(tail: &str) -> Self {
+        Self {
+            text: if tail.is_empty() {
+                String::new()
+            } else {
+                format!(".{tail}")
+            },
+            kind: if tail.is_empty() {
+                Kind::Steps(Vec::new())
+            } else {
+                Kind::Property(Property::parse(tail))
+            },
+        }
+    }
+
+    /// The values of a key in all items of a list that are not null.
+    #[must_use]
+    pub fn each(key: &str) -> Self {
+        Self {
+            text: format!("[?@ != null][{key:?}]"),
+            kind: Kind::Each(key.to_owned()),
+        }
+    }
+
     /// The path of these keys; what the loader builds for wires.
     #[must_use]
     pub fn of_keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
@@ -68,12 +99,13 @@ impl Path {
         }
     }
 
-    /// The steps of a singular path; `None` for a query.
+    /// The steps of a singular path; `None` for a query, and for Prompt Flow's paths, which go
+    /// into text, too.
     #[must_use]
     pub fn steps(&self) -> Option<&[Step]> {
         match &self.kind {
             Kind::Steps(steps) => Some(steps),
-            Kind::Query(_) => None,
+            Kind::Query(_) | Kind::Property(_) | Kind::Each(_) => None,
         }
     }
 
@@ -84,6 +116,16 @@ impl Path {
     pub fn apply(&self, value: &Value) -> Result<Value, String> {
         match &self.kind {
             Kind::Steps(steps) => walk(value, steps).cloned(),
+            Kind::Property(property) => property.apply(value),
+            Kind::Each(key) => {
+                let Value::Array(items) = value else {
+                    return Err(format!("{} is no list of lines", type_name(value)));
+                };
+                let there = items.iter().filter(|item| !item.is_null());
+                Ok(there
+                    .map(|item| item.get(key).cloned().unwrap_or_default())
+                    .collect())
+            }
             Kind::Query(query) => match js_path_process(query, value) {
                 Ok(found) => Ok(Value::Array(
                     found.into_iter().map(|found| found.val.clone()).collect(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::model::{Flow, InputBinding, KindDecl, NodeDecl, OnError, Order};
+use super::model::{Dialect, Flow, InputBinding, KindDecl, NodeDecl, OnError, Order};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Use};
 use crate::id::NodeName;
@@ -279,7 +279,8 @@ impl Flow {
                     .also(&self.source, name.span, "declared here")
                     .help("remove the reference"),
                 );
-            } else if link.reference
+            } else if self.dialect == Dialect::Flowctl
+                && link.reference
                 && link.from > link.to
                 && (component[link.from] == usize::MAX
                     || component[link.from] != component[link.to])

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::keys::Key;
 use super::model::Spanned;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, nearest, or_list};
 use crate::id::is_name;
 use crate::value::Value;
 use crate::yaml::{Entry, Kind, Node};
@@ -52,6 +52,44 @@ impl<'a, 'p> Cursor<'a, 'p> {
             if diagnostic.help.is_empty() {
                 diagnostic = diagnostic.help(format!("the keys are {}", or_list(known())));
             }
+            problems.push(diagnostic);
+        }
+        Some(Self {
+            source,
+            problems,
+            span: node.span,
+            entries,
+        })
+    }
+
+    /// Opens a mapping of a Prompt Flow file, in which unknown keys mean nothing: they are warned
+    /// of, except those that look like one of flowctl's own keys and would silently do nothing.
+    pub(crate) fn open_foreign(
+        node: &'a Node,
+        what: &str,
+        foreign: &[&str],
+        own: &[&str],
+        source: &'a Arc<Source>,
+        problems: &'p mut Diagnostics,
+    ) -> Option<Self> {
+        let Kind::Map(entries) = &node.kind else {
+            problems.push(wrong_type(source, node, what, "a mapping"));
+            return None;
+        };
+        for entry in entries {
+            let key = entry.key.as_str();
+            if foreign.contains(&key) || own.contains(&key) || key.starts_with("x-") {
+                continue;
+            }
+            let message = format!("{what} has no key `{key}`");
+            let diagnostic = if nearest(key, own.iter().copied()).is_some() {
+                Diagnostic::error(Code::UnknownKey, message, source, entry.key_span)
+                    .did_you_mean(key, own.iter().copied())
+            } else {
+                Diagnostic::warning(Code::UnknownKey, message, source, entry.key_span)
+                    .did_you_mean(key, foreign.iter().copied())
+                    .help("it is not read, by Prompt Flow neither")
+            };
             problems.push(diagnostic);
         }
         Some(Self {

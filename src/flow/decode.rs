@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use super::cursor::Cursor;
 use super::input::{InputDecl, not_a_mapping};
 use super::keys;
-use super::model::{Flow, InputBinding, NodeDecl, Order};
+use super::model::{Dialect, Flow, InputBinding, NodeDecl, Order};
+use super::promptflow::{self, Variant};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::expr::Binding;
 use crate::yaml::{self, Kind, Node};
@@ -16,7 +17,25 @@ impl Flow {
     /// Reads a flow file. All problems are pushed; what could be read comes back, so that later
     /// checks can report theirs too. `None` when there is no flow to speak of.
     pub fn decode(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Self> {
-        let root = yaml::load(source, problems)?;
+        Self::decode_variant(source, None, problems)
+    }
+
+    /// The same, with a variant of a node instead of its default.
+    pub fn decode_variant(
+        source: &Arc<Source>,
+        variant: Option<&Variant>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let mut own = Diagnostics::default();
+        let root = yaml::load(source, &mut own);
+        if let Some(root) = &root
+            && promptflow::is_prompt_flow(&source.path, root)
+        {
+            // It has its own rules for numbers, too.
+            return promptflow::decode(source, variant, problems);
+        }
+        problems.extend(own);
+        let root = root?;
         if root.is_null() {
             problems.push(
                 Diagnostic::error(Code::MissingKey, "the file is empty", source, root.span)
@@ -38,25 +57,7 @@ impl Flow {
             .map(|text| text.value)
             .unwrap_or_default();
         cursor.text("$schema");
-        // Read by other rules than its author meant, such a file would do something else.
-        let file = source.path.rsplit(['/', '\\']).next().unwrap_or_default();
-        if matches!(file, "flow.dag.yaml" | "flow.dag.yml") && cursor.get("dialect").is_none() {
-            cursor.problems.push(
-                Diagnostic::error(
-                    Code::NotSupported,
-                    format!(
-                        "`{file}` is a Prompt Flow file, whose dialect this version does not read"
-                    ),
-                    source,
-                    Span::default(),
-                )
-                .help(
-                    "to read it as flowctl's own language all the same, write `dialect: flowctl`",
-                ),
-            );
-            return None;
-        }
-        cursor.word("dialect", &[("flowctl", ())]);
+        cursor.word("dialect", &[("flowctl", ()), ("promptflow", ())]);
         let order = cursor
             .word(
                 "order",
@@ -98,10 +99,13 @@ impl Flow {
         Some(Self {
             name,
             description,
+            dialect: Dialect::Flowctl,
             order,
             inputs,
             nodes,
             outputs,
+            environment: IndexMap::new(),
+            includes: Vec::new(),
             source: Arc::clone(source),
         })
     }
@@ -119,22 +123,5 @@ impl InputBinding {
             key_span,
             node: node.clone(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompt_flow_files_are_not_misread() {
-        let codes = |path: &str, text: &str| -> Vec<Code> {
-            let mut problems = Diagnostics::default();
-            Flow::decode(&Arc::new(Source::new(path, text)), &mut problems);
-            problems.iter().map(|problem| problem.code).collect()
-        };
-        assert_eq!(codes("a/flow.dag.yaml", "nodes: []"), [Code::NotSupported]);
-        assert_eq!(codes("flow.dag.yml", "dialect: flowctl\nnodes: []"), []);
-        assert_eq!(codes("flow.yaml", "nodes: []"), []);
     }
 }

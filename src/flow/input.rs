@@ -7,7 +7,9 @@ use serde_json::json;
 use super::cursor::{Cursor, wrong_type};
 use super::keys;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
+use crate::expr::Reference;
 use crate::port::Schema;
+use crate::python_value;
 use crate::value::{Object, Value};
 use crate::yaml::Entry;
 
@@ -58,6 +60,8 @@ impl InputType {
 pub struct InputDecl {
     /// What it must be.
     pub input_type: InputType,
+    /// In the Prompt Flow dialect: what values are made into, instead of being checked.
+    pub kind: Option<python_value::Kind>,
     /// The value when none is given.
     pub default: Option<Value>,
     /// What it means.
@@ -68,6 +72,8 @@ pub struct InputDecl {
     pub compiled: Arc<Schema>,
     /// The key's bytes.
     pub key_span: Span,
+    /// What it stands for, where a single node of a flow is run: it may be given by that name, too.
+    pub reads: Option<Reference>,
 }
 
 impl InputDecl {
@@ -170,11 +176,13 @@ impl InputDecl {
         }
         Some(Self {
             input_type,
+            kind: None,
             default: value,
             description,
             schema,
             compiled,
             key_span: entry.key_span,
+            reads: None,
         })
     }
 
@@ -183,7 +191,8 @@ impl InputDecl {
     /// # Errors
     /// A sentence fragment, when the text is not YAML.
     pub fn read(&self, text: &str) -> Result<Value, String> {
-        if self.input_type == InputType::String {
+        // Prompt Flow makes the value of the text itself, when the run begins.
+        if self.input_type == InputType::String || self.kind.is_some() {
             return Ok(Value::String(text.to_owned()));
         }
         let source = Arc::new(Source::new("the value", text));
@@ -224,6 +233,9 @@ impl InputDecl {
     /// What the declaration says, for help lines: `one of azure, aws`, `a string`.
     #[must_use]
     pub fn expects(&self) -> String {
+        if let Some(kind) = self.kind {
+            return kind.expects().to_owned();
+        }
         let allowed = |schema: &Value| {
             schema["enum"].as_array().map(|values| {
                 values

@@ -34,8 +34,8 @@ pub(super) const FLOW: &[Key] = &[
     key("description", text, "One sentence for people."),
     key(
         "dialect",
-        || json!({ "enum": ["flowctl"] }),
-        "How the file is read; `flowctl` is the default here.",
+        || json!({ "enum": ["flowctl", "promptflow"] }),
+        "How the file is read: a file called `flow.dag.yaml` as `promptflow`, every other as `flowctl`.",
     ),
     key(
         "order",

@@ -14,7 +14,9 @@ mod keys;
 mod model;
 mod node;
 mod policy;
+mod promptflow;
 mod schema;
+mod selection;
 
 pub(crate) use check::Place;
 pub(crate) use cursor::Cursor;
@@ -23,7 +25,10 @@ pub use input::{InputDecl, InputType};
 pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
-    Activate, ApprovalDecl, Backoff, Expiry, Flow, GateScope, InputBinding, KindDecl, NodeDecl,
-    OnError, Order, ProcessDecl, ProcessOutput, Retry, RetryOn, Spanned,
+    Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Flow,
+    GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl, ProcessOutput, Retry,
+    RetryOn, Spanned,
 };
+pub use promptflow::Variant;
 pub use schema::json_schema;
+pub use selection::{Batch, Part, ROWS, Selection};

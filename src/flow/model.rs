@@ -28,6 +28,8 @@ pub struct Flow {
     pub name: String,
     /// One sentence for people.
     pub description: String,
+    /// By whose rules the file is read and run.
+    pub dialect: Dialect,
     /// What orders nodes besides data.
     pub order: Order,
     /// Declared inputs, in file order.
@@ -36,8 +38,22 @@ pub struct Flow {
     pub nodes: Vec<NodeDecl>,
     /// Outputs, in file order.
     pub outputs: IndexMap<String, InputBinding>,
+    /// Environment variables that are set for the tools (Prompt Flow).
+    pub environment: IndexMap<String, Value>,
+    /// Files and folders that are laid over the flow's own (Prompt Flow).
+    pub includes: Vec<Spanned<String>>,
     /// The file.
     pub source: Arc<Source>,
+}
+
+/// By whose rules a flow is read and run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// flowctl's own.
+    #[default]
+    Flowctl,
+    /// Prompt Flow's `flow.dag.yaml`.
+    PromptFlow,
 }
 
 /// What orders nodes besides data and `after`.
@@ -92,6 +108,8 @@ pub struct NodeDecl {
     pub evidence: Option<bool>,
     /// Where it says `cache: true`.
     pub cache: Option<Span>,
+    /// Whether it runs once, after all lines of a batch, over lists of their values.
+    pub aggregation: bool,
 }
 
 /// What a node runs.
@@ -109,6 +127,8 @@ pub enum KindDecl {
     Flow(Spanned<String>),
     /// Nothing: the node is a gate.
     Approval,
+    /// Python code, a prompt, or a prompt for a model.
+    Code(Box<CodeDecl>),
 }
 
 impl KindDecl {
@@ -122,6 +142,84 @@ impl KindDecl {
             Self::Process(_) => "process",
             Self::Flow(_) => "flow",
             Self::Approval => "approval",
+            Self::Code(code) => code.kind.word(),
+        }
+    }
+}
+
+/// Code or a template that lies beside the flow, or in an installed package.
+#[derive(Clone, Debug)]
+pub struct CodeDecl {
+    /// What is done with it.
+    pub kind: CodeKind,
+    /// Where it is.
+    pub source: CodeSource,
+    /// The connection of a model.
+    pub connection: Option<Spanned<String>>,
+    /// The interface of a model: `chat` or `completion`.
+    pub api: Option<Spanned<String>>,
+    /// A Python module to import before (Prompt Flow).
+    pub module: Option<Spanned<String>>,
+}
+
+/// What is done with code or a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeKind {
+    /// A Python function is called.
+    Python,
+    /// A Jinja2 template is rendered.
+    Prompt,
+    /// A Jinja2 template is rendered and sent to a model.
+    Llm,
+    /// A Python function is called with a Jinja2 template.
+    CustomLlm,
+}
+
+impl CodeKind {
+    /// Every kind by its word.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("python", Self::Python),
+        ("prompt", Self::Prompt),
+        ("llm", Self::Llm),
+        ("custom_llm", Self::CustomLlm),
+    ];
+
+    /// The kind that a word names; case matters.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let found = Self::WORDS.iter().find(|(name, _)| *name == word);
+        found.map(|(_, kind)| *kind)
+    }
+
+    /// The word that `type:` has for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        found.map_or("python", |(word, _)| word)
+    }
+}
+
+/// Where code or a template is.
+#[derive(Clone, Debug)]
+pub enum CodeSource {
+    /// A file, relative to the flow's folder.
+    File(Spanned<String>),
+    /// A tool of an installed package, by its id.
+    Package {
+        /// The id.
+        tool: Spanned<String>,
+        /// The template that it is given, relative to the flow's folder.
+        path: Option<Spanned<String>>,
+    },
+}
+
+impl CodeSource {
+    /// What is named, and where.
+    #[must_use]
+    pub fn name(&self) -> &Spanned<String> {
+        match self {
+            Self::File(path) => path,
+            Self::Package { tool, .. } => tool,
         }
     }
 }

@@ -46,27 +46,7 @@ impl NodeDecl {
         cursor.check_name("a node", &name.value, name.span);
         cursor.text("description");
         let kind = kind(&mut cursor, &name);
-        for (index, item) in cursor.list("after").unwrap_or_default().iter().enumerate() {
-            if !matches!(item.kind, Kind::Text(_)) {
-                cursor.wrong_type(item, &format!("item {index} of `after`"), "a node's name");
-            }
-        }
-        let after = cursor
-            .get("after")
-            .map_or(&[][..], |node| match &node.kind {
-                Kind::List(items) => items,
-                _ => &[],
-            });
-        let after = after
-            .iter()
-            .filter_map(|item| match &item.kind {
-                Kind::Text(text) => Some(Spanned {
-                    value: NodeName::from(text),
-                    span: item.span,
-                }),
-                _ => None,
-            })
-            .collect();
+        let after = after(&mut cursor);
         let mut inputs = IndexMap::new();
         for entry in cursor.map("inputs") {
             let binding =
@@ -111,6 +91,7 @@ impl NodeDecl {
             on_error: policy::on_error(&mut cursor),
             evidence: cursor.boolean("evidence"),
             cache,
+            aggregation: false,
             kind: kind?,
             name: Spanned {
                 value: NodeName::from(&name.value),
@@ -182,7 +163,27 @@ impl NodeDecl {
     }
 }
 
-fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl> {
+/// The nodes that must have ended before.
+pub(super) fn after(cursor: &mut Cursor<'_, '_>) -> Vec<Spanned<NodeName>> {
+    let items = cursor
+        .get("after")
+        .and_then(|_| cursor.list("after"))
+        .unwrap_or_default();
+    let mut after = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        if let Kind::Text(text) = &item.kind {
+            after.push(Spanned {
+                value: NodeName::from(text),
+                span: item.span,
+            });
+        } else {
+            cursor.wrong_type(item, &format!("item {index} of `after`"), "a node's name");
+        }
+    }
+    after
+}
+
+pub(super) fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl> {
     let tool = cursor.text("tool");
     let Some(node) = cursor.get("type") else {
         if let Some(tool) = tool {
@@ -354,7 +355,7 @@ fn argument(node: &Node, what: &str, cursor: &mut Cursor<'_, '_>) -> Option<Bind
     }
 }
 
-fn when(cursor: &mut Cursor<'_, '_>) -> Option<Template> {
+pub(super) fn when(cursor: &mut Cursor<'_, '_>) -> Option<Template> {
     let node = cursor.get("when")?;
     let text = match &node.kind {
         Kind::Text(text) => text.clone(),

@@ -99,6 +99,7 @@ fn run(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
         files: rendered.files,
         evidence,
         subject: None,
+        about: None,
     })
 }
 

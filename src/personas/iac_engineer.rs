@@ -70,6 +70,7 @@ fn run(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
         files: rendered.files,
         evidence: rendered.evidence,
         subject: None,
+        about: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Source};
+use crate::flow::{CodeDecl, Flow, NodeDecl, Part, Selection};
 use crate::id::ToolName;
 use crate::port::{Effect, Signature};
 use crate::value::Digest;
@@ -40,6 +41,16 @@ pub trait Catalog {
     fn skill(&self, name: &str) -> Found;
     /// A registered tool by its own name.
     fn tool(&self, name: &str) -> Found;
+    /// What a node of Python code, or of a template, runs; the flow says where its files are.
+    fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found;
+    /// What is wanted of the flow.
+    fn selection(&self) -> &Selection {
+        static ALL: Selection = Selection {
+            variant: None,
+            part: Part::Whole,
+        };
+        &ALL
+    }
     /// All names of a kind (`persona`, `skill`, `tool`), for help.
     fn names(&self, kind: &str) -> Vec<String>;
     /// The source of a sub-flow, at a path relative to the flow that names it.

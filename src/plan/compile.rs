@@ -8,7 +8,9 @@ use super::model::{Fallback, NodeId, Plan, PlanNode, Scope, ScopeId, Step};
 use super::{order, wire};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
 use crate::expr::{Binding, Use};
-use crate::flow::{Flow, GateScope, KindDecl, NodeDecl, OnError, Spanned};
+use crate::flow::{
+    Flow, GateScope, InputDecl, KindDecl, NodeDecl, OnError, Part, Spanned, Variant,
+};
 use crate::port::Effect;
 
 /// Sub-flows within sub-flows; deeper than this nobody can follow.
@@ -28,8 +30,9 @@ impl Plan {
             scopes: Vec::new(),
             done: HashMap::new(),
             open: Vec::new(),
+            line: None,
         };
-        let root = compiler.scope(source);
+        let root = compiler.root(source);
         let scopes: Option<Vec<Scope>> = compiler.scopes.into_iter().collect();
         match (root, scopes) {
             (Some(root), Some(scopes)) if !problems.has_errors() => Some(Self { scopes, root }),
@@ -45,17 +48,41 @@ struct Compiler<'a> {
     scopes: Vec<Option<Scope>>,
     done: HashMap<String, Option<ScopeId>>,
     open: Vec<String>,
+    /// One line of a batch.
+    line: Option<ScopeId>,
 }
 
 impl Compiler<'_> {
-    fn scope(&mut self, source: &Arc<Source>) -> Option<ScopeId> {
+    /// The flow itself, or the part of it that is wanted.
+    fn root(&mut self, source: &Arc<Source>) -> Option<ScopeId> {
+        let selection = self.catalog.selection().clone();
+        let flow = self.decode(source, selection.variant.as_ref())?;
+        match &selection.part {
+            Part::Whole => self.scope(flow),
+            Part::Node(name) => {
+                let flow = flow.into_node(name, self.problems)?;
+                self.scope(flow)
+            }
+            Part::Lines => {
+                let batch = flow.into_batch();
+                self.line = Some(self.scope(batch.line)?);
+                self.scope(batch.whole)
+            }
+        }
+    }
+
+    fn decode(&mut self, source: &Arc<Source>, variant: Option<&Variant>) -> Option<Flow> {
         let mut problems = Diagnostics::default();
-        let flow = Flow::decode(source, &mut problems);
+        let flow = Flow::decode_variant(source, variant, &mut problems);
         if let Some(flow) = &flow {
             flow.check(&mut problems);
         }
         self.problems.extend(problems);
-        let flow = flow?;
+        flow
+    }
+
+    fn scope(&mut self, mut flow: Flow) -> Option<ScopeId> {
+        let source = &Arc::clone(&flow.source);
         let id = ScopeId(u32::try_from(self.scopes.len()).ok()?);
         self.scopes.push(None);
         self.open.push(source.path.clone());
@@ -65,6 +92,9 @@ impl Compiler<'_> {
             .map(|node| self.step(&flow, node))
             .collect();
         self.open.pop();
+        if self.open.is_empty() && matches!(self.catalog.selection().part, Part::Node(_)) {
+            flow.offer_ports(&steps);
+        }
         let names: HashMap<&str, NodeId> = flow
             .nodes
             .iter()
@@ -110,6 +140,7 @@ impl Compiler<'_> {
             .collect();
         self.scopes[id.0 as usize] = Some(Scope {
             name: flow.name,
+            dialect: flow.dialect,
             source: Arc::clone(source),
             inputs: flow.inputs,
             names: nodes
@@ -134,7 +165,22 @@ impl Compiler<'_> {
             KindDecl::Tool(name) => ("tool", name, Code::UnknownTool),
             KindDecl::Process(process) => return Some(Step::Process(Box::new(process.clone()))),
             KindDecl::Approval => return Some(Step::Gate),
+            // Of a batch, whose one sub-flow is the file itself.
+            KindDecl::Flow(path) if self.line.is_some() && path.value == flow.source.path => {
+                return self.line.map(Step::Flow);
+            }
             KindDecl::Flow(path) => return self.sub_flow(flow, path).map(Step::Flow),
+            KindDecl::Code(code) => {
+                return match self.catalog.code(flow, node, code) {
+                    Found::Tool(info) => Some(Step::Tool(info)),
+                    Found::Broken(problems) => {
+                        self.problems.extend(problems);
+                        None
+                    }
+                    // A catalog knows every kind of code, and says what is wrong with it.
+                    Found::Unknown => None,
+                };
+            }
         };
         let found = match kind {
             "persona" => self.catalog.persona(&name.value),
@@ -213,11 +259,30 @@ impl Compiler<'_> {
         if let Some(done) = self.done.get(&source.path) {
             return *done;
         }
-        let id = self.scope(&source);
+        let flow = self.decode(&source, None);
+        let id = flow.and_then(|flow| self.scope(flow));
         // A scope that has errors of its own must not be wired against.
         let id = id.filter(|id| self.scopes[id.0 as usize].is_some());
         self.done.insert(source.path.clone(), id);
         id
+    }
+}
+
+impl Flow {
+    /// Makes what a single node would be wired to an input of its flow.
+    fn offer_ports(&mut self, steps: &[Option<Step>]) {
+        for (node, step) in self.nodes.iter().zip(steps) {
+            let Some(Step::Tool(tool)) = step else {
+                continue;
+            };
+            for port in tool.signature.inputs.iter().filter(|port| port.required) {
+                if !node.inputs.contains_key(&port.name) && !matches!(node.kind, KindDecl::Code(_))
+                {
+                    let decl = InputDecl::of_port(port, node.name.span);
+                    self.inputs.insert(port.name.clone(), decl);
+                }
+            }
+        }
     }
 }
 
@@ -293,6 +358,7 @@ fn plan_node(
         stands_in_for: None,
         evidence: decl.evidence.unwrap_or(by_kind),
         cache: decl.cache.is_some(),
+        aggregation: decl.aggregation,
         reads: Vec::new(),
     })
 }

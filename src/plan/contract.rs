@@ -26,6 +26,7 @@ pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Vec<Port> {
                     given_by(scope, reference, scopes)
                 });
                 Port {
+                    kind: None,
                     name: name.clone(),
                     required: true,
                     contract,

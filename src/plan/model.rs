@@ -10,7 +10,7 @@ use petgraph::graph::DiGraph;
 use super::catalog::ToolInfo;
 use crate::diagnostic::{Source, Span};
 use crate::expr::{Binding, Template};
-use crate::flow::{Activate, ApprovalDecl, InputDecl, ProcessDecl, Retry};
+use crate::flow::{Activate, ApprovalDecl, Dialect, InputDecl, ProcessDecl, Retry};
 use crate::id::NodeName;
 use crate::port::{Effect, Schema};
 use crate::value::Digest;
@@ -76,6 +76,8 @@ impl Plan {
 pub struct Scope {
     /// The flow's name.
     pub name: String,
+    /// By whose rules it runs.
+    pub dialect: Dialect,
     /// The file.
     pub source: Arc<Source>,
     /// What it takes.
@@ -143,6 +145,8 @@ pub struct PlanNode {
     pub evidence: bool,
     /// Whether its result is taken from the cache, and kept there.
     pub cache: bool,
+    /// Whether it runs once, after everything else, over lists.
+    pub aggregation: bool,
     /// The nodes whose outputs it reads, each once, ascending.
     pub reads: Vec<NodeId>,
 }

@@ -92,6 +92,14 @@ pub(super) fn order(
         if let Fallback::Node(fallback) = node.on_error {
             edge(id, fallback, Why::Fallback);
         }
+        // All lines come first, also what nobody aggregates: a failure there is one of the run.
+        if node.aggregation {
+            for (other, before) in nodes.iter().enumerate() {
+                if !before.aggregation {
+                    edge(NodeId::of(other), id, Why::Order);
+                }
+            }
+        }
         if flow.order == Order::Sequential && at > 0 {
             edge(NodeId::of(at - 1), id, Why::Order);
         }

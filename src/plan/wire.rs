@@ -7,8 +7,8 @@ use super::contract::{Scopes, lookup_output, offers};
 use super::model::{NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Path, Reference, Text, Use};
-use crate::flow::{Flow, InputBinding, NodeDecl};
-use crate::port::{Lookup, Port, Schema, compatible, lookup};
+use crate::flow::{CodeDecl, CodeKind, Flow, InputBinding, KindDecl, NodeDecl};
+use crate::port::{Lookup, Port, Schema, Signature, compatible, lookup};
 
 /// Gives every node its inputs and the list of nodes that it reads.
 pub(super) fn connect<'s>(
@@ -129,6 +129,9 @@ impl Wiring<'_, '_> {
             required,
             schema,
         };
+        if let (KindDecl::Code(code), Step::Tool(tool)) = (&decl.kind, &node.step) {
+            return self.code_inputs(decl, code, &tool.signature, problems);
+        }
         let Some(ports) = self.ports(node) else {
             return decl
                 .inputs
@@ -174,6 +177,80 @@ impl Wiring<'_, '_> {
                     schema,
                 });
             }
+        }
+        wires
+    }
+
+    /// The inputs of Python code or a template: what is written, with literals made into what the
+    /// code declares. What does not fit is only warned of, because a node that is bypassed may
+    /// stay as it is.
+    fn code_inputs(
+        &self,
+        decl: &NodeDecl,
+        code: &CodeDecl,
+        signature: &Signature,
+        problems: &mut Diagnostics,
+    ) -> Vec<Wire> {
+        let source = &self.flow.source;
+        let name = &decl.name.value;
+        let schema =
+            Arc::new(Schema::compile(&serde_json::json!(true)).expect("`true` is a schema"));
+        let is_function = matches!(code.kind, CodeKind::Python | CodeKind::CustomLlm);
+        let mut wires = Vec::new();
+        for (given, input) in &decl.inputs {
+            let port = signature.input(given);
+            let ports = || signature.inputs.iter().map(|port| port.name.as_str());
+            if port.is_none() && !signature.open {
+                let message =
+                    format!("`{name}` takes no input `{given}`, and will fail when it runs");
+                let problem =
+                    Diagnostic::warning(Code::UnknownPort, message, source, input.key_span);
+                problems.push(
+                    problem
+                        .did_you_mean(given, ports())
+                        .help(format!("it takes {}", or_list(ports()))),
+                );
+            }
+            let mut binding = input.binding.clone();
+            if let Binding::Literal(value) = &mut binding {
+                // As if it were not written: the function's own default counts.
+                if is_function && (value.is_null() || value.as_str() == Some("")) {
+                    continue;
+                }
+                if let Some(kind) = port.and_then(|port| port.kind) {
+                    match kind.coerce(value) {
+                        Ok(coerced) => *value = coerced,
+                        Err(reason) => {
+                            let message = format!("`{given}` of `{name}` cannot be this");
+                            let span = input.node.span;
+                            problems.push(
+                                Diagnostic::error(Code::BadLiteral, message, source, span)
+                                    .label(reason)
+                                    .help(format!("`{name}` declares it as `{}`", kind.word())),
+                            );
+                        }
+                    }
+                }
+            }
+            wires.push(Wire {
+                port: given.clone(),
+                binding,
+                why: WireWhy::Explicit,
+                required: port.is_none_or(|port| port.required),
+                schema: Arc::clone(&schema),
+            });
+        }
+        let unfed = signature
+            .inputs
+            .iter()
+            .filter(|port| port.required && !wires.iter().any(|wire| wire.port == port.name));
+        for port in unfed {
+            let message = format!(
+                "`{name}` needs `{}`, and will fail when it runs without it",
+                port.name
+            );
+            let problem = Diagnostic::warning(Code::UnfedPort, message, source, decl.name.span);
+            problems.push(problem.help(format!("write `{}:` under its `inputs:`", port.name)));
         }
         wires
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::python_value;
 use crate::value::{Object, Value};
 
 /// One typed input or output of a tool.
@@ -19,6 +20,9 @@ pub struct Port {
     pub schema: Value,
     /// One sentence for people.
     pub description: String,
+    /// What a literal is made into before the tool gets it (Prompt Flow); taken as it is when
+    /// there is none.
+    pub kind: Option<python_value::Kind>,
 }
 
 impl Port {
@@ -31,6 +35,7 @@ impl Port {
             contract: Some(contract.to_owned()),
             schema,
             description: description.to_owned(),
+            kind: None,
         }
     }
 
@@ -43,6 +48,7 @@ impl Port {
             contract: None,
             schema,
             description: description.to_owned(),
+            kind: None,
         }
     }
 
@@ -124,6 +130,9 @@ pub struct Outcome {
     /// What the run is about (a product's slug). The first node that says so names the run's
     /// evidence bundle; when none does, the flow's name is taken.
     pub subject: Option<String>,
+    /// What the tool says of its work besides, an object: tokens used, metrics. It stands in the
+    /// node's record and is no other node's input.
+    pub about: Option<Value>,
 }
 
 /// Why a call failed.

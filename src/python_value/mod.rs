@@ -8,11 +8,13 @@
 //! [live objects](Tagged::Object), which exist only in the process that made them.
 
 mod compare;
+mod kind;
 mod number;
 mod print;
 mod tagged;
 
 pub use compare::{equal, truthy};
+pub use kind::Kind;
 pub use number::{int_of_float, parse_float, parse_int};
 pub use print::{repr, to_str};
 pub use tagged::{TAG, Tagged};

@@ -160,6 +160,7 @@ impl RunState {
                 instance.request = Some(Request {
                     digest: data.digest,
                     seq: event.seq,
+                    asked: event.ts,
                     deadline: data.deadline,
                     on_timeout: data.on_timeout,
                     files: Arc::from(data.files.as_slice()),

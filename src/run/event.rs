@@ -331,6 +331,9 @@ pub struct NodeSucceeded {
     /// The entry of the cache that all of this came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<Digest>,
+    /// What the tool says of its work besides: tokens used, metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<Box<RawValue>>,
     /// Where the output is, when it is too large for a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,

@@ -90,6 +90,8 @@ pub struct Request {
     pub digest: Digest,
     /// The record of the request.
     pub seq: u64,
+    /// When it was written.
+    pub asked: Timestamp,
     /// When its time is up.
     pub deadline: Option<Timestamp>,
     /// What happens then.

@@ -3,7 +3,8 @@
 use super::instance::{ContextId, InstanceId, NodeState};
 use super::state::RunState;
 use crate::expr::Use;
-use crate::plan::{Fallback, Plan, PlanNode, Step};
+use crate::flow::Dialect;
+use crate::plan::{Fallback, NodeId, Plan, PlanNode, Scope, Step};
 
 /// The next step of an instance that waits for nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,8 +127,10 @@ impl RunState {
             }
         }
         let scope = plan.scope(self.scope_of(id));
-        let without =
-            |node: crate::plan::NodeId| self.output_of(plan, self.sibling(id, node)).is_none();
+        let without = |node: NodeId| self.output_of(plan, self.sibling(id, node)).is_none();
+        if scope.dialect == Dialect::PromptFlow {
+            return prompt_flow_bypass(scope, node, without);
+        }
         for wire in node.inputs.iter().filter(|wire| wire.required) {
             let missing = wire
                 .binding
@@ -186,10 +189,42 @@ impl RunState {
     }
 
     /// The `foreach` or sub-flow that an instance is inside.
-    pub(super) fn around(&self, id: InstanceId) -> Option<InstanceId> {
+    #[must_use]
+    pub fn around(&self, id: InstanceId) -> Option<InstanceId> {
         let instance = self.instance(id);
         instance
             .parent_item
             .or(self.context(instance.context).parent)
     }
+}
+
+/// Prompt Flow's rules. A node with `activate` asks only whether what is compared has a value: it
+/// runs even when all that it reads was bypassed. Any other node is bypassed when everything that
+/// it reads of nodes was; what it reads of the flow's inputs does not count.
+fn prompt_flow_bypass(
+    scope: &Scope,
+    node: &PlanNode,
+    without: impl Fn(NodeId) -> bool,
+) -> Option<String> {
+    if let Some(activate) = &node.activate {
+        let uses = activate.when.uses();
+        let bypassed = uses.iter().filter_map(Use::node).find(|name| {
+            let from = scope.find(name);
+            from.is_some_and(&without)
+        });
+        return bypassed.map(|name| format!("`activate` asks for `{name}`, which has no output"));
+    }
+    // An aggregation reads lists of all lines, of those without a value, too.
+    let none = !node.aggregation
+        && node.when.is_none()
+        && !node.reads.is_empty()
+        && node.reads.iter().all(|from| without(*from));
+    none.then(|| {
+        let names = node
+            .reads
+            .iter()
+            .map(|from| scope.node(*from).name.as_str());
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        format!("all that it reads has no output: {}", names.join(", "))
+    })
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
-use crate::flow::Expiry;
+use crate::flow::{CodeDecl, Expiry, Flow, NodeDecl};
 use crate::id::NodePath;
 use crate::plan::{Catalog, Fallback, FlowError, Found, NodeId, Plan, ScopeId, Step};
 use crate::value::Digest;
@@ -130,6 +130,10 @@ fn yaml(specs: &[Spec], with_children: bool) -> String {
 struct Files(String);
 
 impl Catalog for Files {
+    fn code(&self, _: &Flow, _: &NodeDecl, _: &CodeDecl) -> Found {
+        Found::Unknown
+    }
+
     fn persona(&self, _: &str) -> Found {
         Found::Unknown
     }
@@ -445,6 +449,7 @@ impl<'a> Simulated<'a> {
             files: Arc::new([]),
             evidence: Arc::new([]),
             subject: None,
+            about: None,
             external: None,
             cached: None,
             output: serde_json::value::to_raw_value(value).expect("JSON"),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::error::Error;
-use super::sync_dir;
+use super::{open_regular, read_regular, sync_dir};
 use crate::value::Digest;
 
 /// A folder of files that are named by their SHA-256.
@@ -80,9 +80,23 @@ impl Blobs {
     /// When it is not there or is damaged.
     pub fn get(&self, digest: Digest) -> Result<Vec<u8>, Error> {
         let path = self.path(digest);
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = read_regular(&path).map_err(Error::io("read", &path))?;
         if Digest::of(&bytes) == digest {
             return Ok(bytes);
+        }
+        Err(Error::NotItsName { path })
+    }
+
+    /// Checks that a file is what its name says, without keeping it in memory.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn check(&self, digest: Digest) -> Result<(), Error> {
+        let path = self.path(digest);
+        let mut file = open_regular(&path).map_err(Error::io("read", &path))?;
+        let (found, _) = Digest::of_reader(&mut file).map_err(Error::io("read", &path))?;
+        if found == digest {
+            return Ok(());
         }
         Err(Error::NotItsName { path })
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::atomic::replace;
 use super::blobs::Blobs;
 use super::error::Error;
+use super::read_regular;
 use crate::port::{File, Outcome};
 use crate::value::{Digest, Value};
 
@@ -93,7 +94,7 @@ impl Cache {
     /// A damaged entry; I/O.
     pub fn load(&self, key: Digest) -> Result<Option<Outcome>, Error> {
         let path = self.path(key);
-        let bytes = match fs::read(&path) {
+        let bytes = match read_regular(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path)(error)),
@@ -110,6 +111,7 @@ impl Cache {
                     evidence: self.files(entry.evidence)?,
                     output: entry.output,
                     subject: entry.subject,
+                    about: None,
                 })
             });
         if loaded.is_err() {
@@ -230,7 +232,7 @@ impl Cache {
 
     fn entry(&self, path: &Path) -> Option<(Entry, u64)> {
         let key = Digest::parse(path.file_stem()?.to_str()?)?;
-        let bytes = fs::read(self.path(key)).ok()?;
+        let bytes = read_regular(&self.path(key)).ok()?;
         Some((decode(&bytes, key).ok()?, bytes.len() as u64))
     }
 }
@@ -291,6 +293,7 @@ mod tests {
             }],
             evidence: Vec::new(),
             subject: Some("it".to_owned()),
+            about: None,
         }
     }
 

@@ -1,12 +1,13 @@
 //! [`Inbox`]: a folder of requests to a run; each appears whole, and goes once it is journaled.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
-use super::{create_new, sync_dir};
+use super::{create_new, open_regular, sync_dir};
 
 /// The largest request that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -96,10 +97,15 @@ impl Inbox {
 }
 
 fn read_request<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let found = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !found.is_file() || found.len() > MAX_BYTES {
-        return Err(format!("it is not a file of at most {MAX_BYTES} bytes"));
+    let read = || {
+        let mut bytes = Vec::new();
+        let file = open_regular(path)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error: std::io::Error| error.to_string())?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("it has more than {MAX_BYTES} bytes"));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }

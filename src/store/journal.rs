@@ -14,7 +14,7 @@ use super::blobs::Blobs;
 use super::error::Error;
 use super::line::{Draft, GENESIS, encode};
 use super::scan::{Places, RecordRef, Scanned, scan};
-use super::{atomic, sync_dir};
+use super::{atomic, open_regular_with, sync_dir};
 
 /// How far the writer is; all numbers are `seq`s.
 #[derive(Clone, Debug, Default)]
@@ -98,9 +98,7 @@ impl Journal {
             places,
         } = scan(path, visit)?;
         if torn > 0 {
-            let file = OpenOptions::new()
-                .write(true)
-                .open(path)
+            let file = open_regular_with(OpenOptions::new().write(true), path)
                 .map_err(Error::io("open", path))?;
             file.set_len(good)
                 .and_then(|()| file.sync_all())
@@ -118,9 +116,7 @@ impl Journal {
         places: Places,
         blobs: &Arc<Blobs>,
     ) -> Result<Self, Error> {
-        let file = OpenOptions::new()
-            .append(true)
-            .open(path)
+        let file = open_regular_with(OpenOptions::new().append(true), path)
             .map_err(Error::io("open", path))?;
         let (jobs, queue) = mpsc::channel();
         let (report, progress) = watch::channel(Progress {

@@ -47,6 +47,12 @@ impl Layout {
         self.workspace.join("artifacts").join("evidence")
     }
 
+    /// How far the evidence went; beside it, so that it does not go back with it.
+    #[must_use]
+    pub fn evidence_head(&self) -> PathBuf {
+        self.workspace.join("artifacts").join("evidence-head.json")
+    }
+
     /// The folder of cached outcomes.
     #[must_use]
     pub fn cache(&self) -> PathBuf {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use super::open_regular_with;
 
 /// Who drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +88,7 @@ impl RunLock {
     /// Who drives a run now; `None` when nobody does.
     #[must_use]
     pub fn holder(path: &Path) -> Option<Option<Holder>> {
-        let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        let mut file = open_regular_with(OpenOptions::new().read(true).write(true), path).ok()?;
         match try_lock(&file) {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut file)),
             _ => None,
@@ -114,13 +115,9 @@ fn open(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
     }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(Error::io("open", path))
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open_regular_with(&mut options, path).map_err(Error::io("open", path))
 }
 
 fn read_holder(file: &mut File) -> Option<Holder> {

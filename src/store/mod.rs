@@ -12,6 +12,7 @@ mod journal;
 mod layout;
 mod line;
 mod lock;
+mod regular;
 mod scan;
 mod snapshot;
 
@@ -24,5 +25,6 @@ pub use journal::Journal;
 pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};
 pub use lock::{Holder, RunLock};
+pub use regular::{open_regular, open_regular_with, read_regular};
 pub use scan::{Places, Record, RecordRef, Recovered, Scanned, ends, read, scan, verify};
 pub use snapshot::{Content, SkillFiles, Snapshot};

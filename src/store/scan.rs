@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::error::Error;
 use super::line::{FORMAT_VERSION, GENESIS, Line, decode};
+use super::open_regular;
 
 /// How much is read at once.
 const BUFFER: usize = 256 * 1024;
@@ -123,7 +124,7 @@ impl Places {
     pub(super) fn new(path: &Path) -> Result<Self, Error> {
         Ok(Self {
             path: path.to_owned(),
-            file: File::open(path).map_err(Error::io("open", path))?,
+            file: open_regular(path).map_err(Error::io("open", path))?,
             starts: vec![0],
         })
     }
@@ -204,7 +205,7 @@ pub fn scan<E: From<Error>>(
 /// # Errors
 /// Damage in what is read; I/O.
 pub fn ends(path: &Path, window: u64) -> Result<Option<Vec<Record>>, Error> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let mut file = open_regular(path).map_err(Error::io("open", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     if length <= 2 * window {
         return Ok(None);
@@ -254,7 +255,7 @@ pub fn ends(path: &Path, window: u64) -> Result<Option<Vec<Record>>, Error> {
 /// # Errors
 /// As [`scan`].
 pub fn read(path: &Path) -> Result<Recovered, Error> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
+    let file = open_regular(path).map_err(Error::io("read", path))?;
     collect(path, BufReader::with_capacity(BUFFER, file))
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::{RunDir, create_new};
-use crate::value::Digest;
+use crate::flow::Selection;
+use crate::value::{Digest, Value};
 
 /// Everything that a plan was compiled from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,12 @@ pub struct Snapshot {
     pub flows: BTreeMap<String, String>,
     /// Skills by name.
     pub skills: BTreeMap<String, SkillFiles>,
+    /// What of the flow was wanted.
+    #[serde(default, skip_serializing_if = "Selection::is_all")]
+    pub selection: Selection,
+    /// What was found out of code beside flows, by the name of its tool.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, Value>,
 }
 
 /// The files of a skill.
@@ -104,7 +111,7 @@ impl Snapshot {
     /// I/O, and damage.
     pub fn load(run: &RunDir, digest: Digest) -> Result<Self, Error> {
         let path = run.snapshot(digest);
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = super::read_regular(&path).map_err(Error::io("read", &path))?;
         let damaged = |path: &Path, message: String| Error::Damaged {
             path: path.to_owned(),
             line: 1,

@@ -72,6 +72,10 @@ impl Library {
         if found.is_dir() {
             return Err("it is a folder".to_owned());
         }
+        // Reading a pipe could wait for ever. And what a run needs again when it is resumed lies in a file.
+        if !found.is_file() {
+            return Err("it is a pipe or a device; write the flow into a file".to_owned());
+        }
         if found.len() > crate::yaml::MAX_BYTES as u64 {
             // Read just enough for the loader to refuse it by its size.
             return Ok(vec![b' '; crate::yaml::MAX_BYTES + 1]);
@@ -79,6 +83,43 @@ impl Library {
         let bytes = std::fs::read(path).map_err(|error| plain(&error))?;
         flows.insert(path.to_owned(), bytes.clone());
         Ok(bytes)
+    }
+
+    /// A file beside a flow: what was kept under the key, or what is at the path now.
+    ///
+    /// # Errors
+    /// A sentence fragment.
+    pub fn asset(&self, key: &str, path: &Path) -> Result<Vec<u8>, String> {
+        let mut flows = self.flows.lock().expect("no holder panics");
+        if let Some(bytes) = flows.get(key) {
+            return Ok(bytes.clone());
+        }
+        if self.is_kept() {
+            return Err("it is not in the run's snapshot".to_owned());
+        }
+        let bytes = read_file(path, MAX_SKILL_BYTES).map_err(|error| plain(&error))?;
+        flows.insert(key.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Whether only what was kept is given.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        matches!(self.kind, Kind::Kept)
+    }
+
+    /// Kept files whose key begins so, by the rest of the key; none of a live workspace.
+    #[must_use]
+    pub fn kept_below(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+        if !self.is_kept() {
+            return BTreeMap::new();
+        }
+        let flows = self.flows.lock().expect("no holder panics");
+        let below = flows.iter().filter_map(|(path, bytes)| {
+            let rest = path.strip_prefix(prefix)?;
+            Some((rest.to_owned(), bytes.clone()))
+        });
+        below.collect()
     }
 
     /// A skill's files; `Ok(None)` when there is no such skill.
@@ -166,6 +207,21 @@ impl Library {
     }
 }
 
+/// A file that is one, and not larger than there is room for.
+fn read_file(path: &Path, room: u64) -> std::io::Result<Vec<u8>> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    if found.len() > room {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {} MiB",
+            room >> 20
+        )));
+    }
+    std::fs::read(path)
+}
+
 fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
@@ -200,6 +256,11 @@ fn collect(
         if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files, room)?;
         } else {
+            if !kind.is_file() {
+                return Err(std::io::Error::other(format!(
+                    "`{path}` is no file and no folder; take it away"
+                )));
+            }
             let bytes = std::fs::read(entry.path())?;
             *room = room.checked_sub(bytes.len() as u64).ok_or_else(|| {
                 std::io::Error::other(format!(

@@ -1,6 +1,7 @@
 //! Commands: started without a shell, in a process group of their own, watched and, when time is
 //! up or the run is cancelled, ended as a group.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -67,6 +68,12 @@ pub struct Finished {
     pub cancelled: bool,
 }
 
+/// The environment variables that hold secrets, or say where they are: no other program is to have them.
+pub fn secret_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"FLOWCTL_SECRET"))
+}
+
 /// Runs a command to its end.
 ///
 /// # Errors
@@ -87,10 +94,8 @@ pub async fn run_process(spec: &ProcessSpec, mut cancel: Cancel) -> std::io::Res
         .process_group(0)
         .kill_on_drop(true);
     // Who is given a secret is given it by name; the others must not find it in the environment.
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"FLOWCTL_SECRET")
-            && !spec.env.iter().any(|(given, _)| name == given.as_str())
-        {
+    for name in secret_variables() {
+        if !spec.env.iter().any(|(given, _)| name == given.as_str()) {
             command.env_remove(name);
         }
     }

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::code::{Asked, Codes, Surroundings};
 use super::library::Library;
 use super::skill::{Kind, Skill};
 use crate::diagnostic::{Diagnostics, Source};
+use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
 use crate::port::{Call, Effect, Failure, Function, Host, Outcome, Signature};
@@ -65,6 +67,8 @@ pub struct Registry {
     contracts: Contracts,
     personas: Vec<Registration>,
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
+    surroundings: Surroundings,
+    codes: Codes,
 }
 
 /// What a plan's tool name stands for.
@@ -80,6 +84,47 @@ impl Registry {
             contracts,
             personas,
             skills: Mutex::default(),
+            surroundings: Surroundings::default(),
+            codes: Codes::default(),
+        }
+    }
+
+    /// The same, with what code beside flows needs of the world.
+    #[must_use]
+    pub fn surrounded(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
+    }
+
+    /// The same, with what was found out of code beside flows when a run began.
+    #[must_use]
+    pub fn knowing(self, ports: &BTreeMap<String, Value>) -> Self {
+        self.codes.know(ports);
+        self
+    }
+
+    /// What was found out of code beside flows.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<String, Value> {
+        self.codes.kept()
+    }
+
+    /// Whether a tool is waited for, and answers by [`Registry::ask`].
+    #[must_use]
+    pub fn is_asked(&self, tool: &ToolName) -> bool {
+        self.codes
+            .named(tool.as_str())
+            .is_some_and(|code| code.is_asked())
+    }
+
+    /// Asks something outside of this process. Nobody waits any more when the future is dropped.
+    ///
+    /// # Errors
+    /// The tool's failure.
+    pub async fn ask(&self, tool: &ToolName, asked: Asked) -> Result<Outcome, Failure> {
+        match self.codes.named(tool.as_str()) {
+            Some(code) => code.ask(asked).await,
+            None => Err(Failure::new(format!("`{tool}` is not waited for"))),
         }
     }
 
@@ -184,6 +229,9 @@ impl Registry {
         if let Some(name) = tool.as_str().strip_prefix(SKILL_PREFIX) {
             return self.render(name, call.inputs);
         }
+        if let Some(code) = self.codes.named(tool.as_str()) {
+            return code.render(call.inputs);
+        }
         let name = tool
             .as_str()
             .strip_prefix(PERSONA_PREFIX)
@@ -278,6 +326,15 @@ impl Catalog for Registry {
             Some(registration) => self.registered(registration),
             None => self.find_skill(name, None),
         }
+    }
+
+    fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
+        self.codes
+            .find(&self.library, &self.surroundings, flow, node, code)
+    }
+
+    fn selection(&self) -> &Selection {
+        &self.surroundings.selection
     }
 
     fn names(&self, kind: &str) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Tag};
 
 use super::node::{Entry, Kind, Node};
-use super::scalar;
+use super::scalar::Scalars;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::value::Value;
 
@@ -53,8 +53,14 @@ pub fn decode(path: &str, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostics> {
 /// Reads a document. Problems are pushed, and as much of a tree as there is comes back, so that
 /// one duplicate key does not hide what is wrong elsewhere; `None` after a syntax error.
 pub fn load(source: &Arc<Source>, problems: &mut Diagnostics) -> Option<Node> {
+    load_as(source, Scalars::Core, problems)
+}
+
+/// The same, with plain scalars read by other rules.
+pub fn load_as(source: &Arc<Source>, scalars: Scalars, problems: &mut Diagnostics) -> Option<Node> {
     let mut loader = Loader {
         source,
+        scalars,
         problems,
         anchors: HashMap::new(),
         stack: Vec::new(),
@@ -136,6 +142,7 @@ enum OpenKind {
 
 struct Loader<'a> {
     source: &'a Arc<Source>,
+    scalars: Scalars,
     problems: &'a mut Diagnostics,
     anchors: HashMap<usize, Node>,
     stack: Vec<Open>,
@@ -359,7 +366,7 @@ impl Loader<'_> {
         } else if style != ScalarStyle::Plain {
             return Kind::Text(text.to_owned());
         }
-        match scalar::resolve(text) {
+        match self.scalars.resolve(text) {
             Ok(Some(value)) => Kind::Scalar(value),
             Ok(None) => Kind::Text(text.to_owned()),
             Err(()) => {

@@ -2,11 +2,12 @@
 //!
 //! Reads YAML 1.2 (core schema) through `granit-parser`'s events, resolves aliases and merge keys
 //! within a budget, and reports duplicate keys with both places. Knows nothing of flows.
-//! Main types: [`Node`], [`Kind`], [`Entry`].
+//! Main types: [`Node`], [`Kind`], [`Entry`], [`Scalars`].
 
 mod load;
 mod node;
 mod scalar;
 
-pub use load::{MAX_BYTES, decode, load};
+pub use load::{MAX_BYTES, decode, load, load_as};
 pub use node::{Entry, Kind, Node};
+pub use scalar::Scalars;

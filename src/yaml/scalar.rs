@@ -1,8 +1,67 @@
-//! Plain scalars by the YAML 1.2 core schema: `yes`, `no`, `on` and `1_000` are strings.
+//! Plain scalars: by the YAML 1.2 core schema `yes`, `no`, `on` and `1_000` are strings; by the
+//! rules of Prompt Flow's reader, `1_000` is a number.
 
 use serde_json::Number;
 
+use crate::python_value::{Tagged, parse_float, parse_int};
 use crate::value::Value;
+
+/// By whose rules plain scalars are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalars {
+    /// The core schema of YAML 1.2.
+    Core,
+    /// `ruamel.yaml` for YAML 1.2, as Prompt Flow uses it: with underscores in numbers, binary
+    /// numbers, and numbers that are not finite. Dates stay text.
+    Ruamel,
+}
+
+impl Scalars {
+    pub(super) fn resolve(self, text: &str) -> Result<Option<Value>, ()> {
+        match self {
+            Self::Core => resolve(text),
+            Self::Ruamel => Ok(match resolve(text) {
+                Ok(Some(value)) if !value.is_f64() => Some(value),
+                _ => ruamel_number(text),
+            }),
+        }
+    }
+}
+
+fn ruamel_number(text: &str) -> Option<Value> {
+    let (sign, unsigned) = match text.as_bytes().first()? {
+        b'-' => ("-", &text[1..]),
+        b'+' => ("", &text[1..]),
+        _ => ("", text),
+    };
+    let bare = unsigned.replace('_', "");
+    let radix = |digits: &str, radix| u128::from_str_radix(plain_digits(digits)?, radix).ok();
+    for (prefix, base) in [("0b", 2), ("0o", 8), ("0x", 16)] {
+        if let Some(digits) = bare.strip_prefix(prefix) {
+            return Some(Tagged::int(&format!("{sign}{}", radix(digits, base)?)));
+        }
+    }
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    match unsigned {
+        ".inf" | ".Inf" | ".INF" if sign.is_empty() => return Some(Tagged::float(f64::INFINITY)),
+        ".inf" | ".Inf" | ".INF" => return Some(Tagged::float(f64::NEG_INFINITY)),
+        ".nan" | ".NaN" | ".NAN" => return Some(Tagged::float(f64::NAN)),
+        _ => {}
+    }
+    if bare.bytes().all(|byte| byte.is_ascii_digit()) {
+        return parse_int(&format!("{sign}{bare}"));
+    }
+    let shape = bare
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let digits = bare.bytes().any(|byte| byte.is_ascii_digit());
+    (shape && digits)
+        .then(|| parse_float(&format!("{sign}{bare}")))
+        .flatten()
+        .map(Tagged::float)
+}
 
 /// Resolves a plain (unquoted) scalar; `None` says that it is a string. `Err` says that it is a
 /// number without a JSON form (`.inf`, `.nan`).
@@ -106,5 +165,43 @@ mod tests {
             assert_eq!(resolve(text), Ok(None), "{text}");
         }
         assert_eq!(resolve("-.inf"), Err(()));
+    }
+
+    #[test]
+    fn ruamel() {
+        for (text, value) in [
+            ("1_000", json!(1000)),
+            ("012", json!(12)),
+            ("0x1F", json!(31)),
+            ("0b101", json!(5)),
+            ("-1_0.5e1", json!(-105.0)),
+            ("1e3", json!(1000.0)),
+            ("true", json!(true)),
+            ("~", json!(null)),
+            (
+                "-.inf",
+                json!({"$python": {"type": "float", "text": "-inf"}}),
+            ),
+            (
+                "99999999999999999999",
+                json!({"$python": {"type": "int", "text": "99999999999999999999"}}),
+            ),
+        ] {
+            assert_eq!(Scalars::Ruamel.resolve(text), Ok(Some(value)), "{text}");
+        }
+        for text in [
+            "yes",
+            "12:30:45",
+            "2020-01-02",
+            "1.2.3",
+            "_1",
+            "0x",
+            "-",
+            ".",
+            "e3",
+        ] {
+            let found = Scalars::Ruamel.resolve(text);
+            assert_eq!(found, Ok(None), "{text}");
+        }
     }
 }

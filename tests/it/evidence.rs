@@ -19,7 +19,7 @@ const SUB: &str = "name: sub\nnodes:\n  - { name: In, type: process, command: [p
 const FRAIL: &str = "name: frail\nnodes:\n  - { name: Look, type: process, command: [cat, flag], evidence: true }\n";
 const SLOW: &str = "name: slow\nnodes:\n  - { name: Gate, type: approval, approval: { scope: dependants } }\n  - { name: Other, type: process, command: [echo, x], evidence: true }\n";
 
-fn workspace() -> Test {
+pub(crate) fn workspace() -> Test {
     Test::new()
         .file("many.yaml", MANY)
         .file("sub.yaml", SUB)
@@ -33,7 +33,7 @@ fn workspace() -> Test {
 }
 
 /// The same with a key, which signs everything.
-fn signed() -> Test {
+pub(crate) fn signed() -> Test {
     let test = workspace();
     test.write("key", KEY);
     mode(&test.path("key"), 0o600);
@@ -100,12 +100,12 @@ fn read(root: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn evidence(test: &Test) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn evidence(test: &Test) -> BTreeMap<String, Vec<u8>> {
     read(&test.path("artifacts/evidence"))
 }
 
 #[track_caller]
-fn same(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<String, Vec<u8>>) {
+pub(crate) fn same(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<String, Vec<u8>>) {
     assert_eq!(
         left.keys().collect::<Vec<_>>(),
         right.keys().collect::<Vec<_>>()
@@ -171,8 +171,13 @@ fn everything_is_made_again_to_the_byte() {
     forget_receipts(&test);
     fs::remove_dir_all(test.path("artifacts/evidence")).unwrap();
     rebuild("\n0 files as they were");
-    let asides = fs::read_dir(test.path("artifacts")).unwrap().count();
-    assert_eq!(asides, 2, "nothing was damaged, so nothing was moved");
+    let there = fs::read_dir(test.path("artifacts")).unwrap().flatten();
+    let moved = there.filter(|entry| entry.file_name().to_string_lossy().contains("damaged"));
+    assert_eq!(
+        moved.count(),
+        0,
+        "nothing was damaged, so nothing was moved"
+    );
 }
 
 #[test]
@@ -319,11 +324,14 @@ fn a_crash_between_the_steps_of_a_writing_loses_nothing() {
     let test = signed();
     test.output(["run", "many.yaml", "--run-id", "r"]).exits(5);
     let early = evidence(&test);
+    let head = test.read("artifacts/evidence-head.json");
     test.output(["approve", "r", "--resume"]).exits(0);
     let late = evidence(&test);
     let root = test.path("artifacts/evidence");
     let put = |files: &BTreeMap<String, Vec<u8>>| {
         fs::remove_dir_all(&root).unwrap();
+        // A crash leaves the head of before.
+        test.write("artifacts/evidence-head.json", &head);
         for (path, bytes) in files {
             test.write(&format!("artifacts/evidence/{path}"), bytes);
         }
@@ -408,10 +416,12 @@ fn signatures_say_who_and_stay_without_the_key() {
     let test = signed();
     many_runs(&test);
     let before = evidence(&test);
+    // What no trusted key vouches for is for whoever asked for trusted keys to hear of.
     let said = |args: &[&str], text: &str| {
+        let trusted = args.is_empty() || !text.contains("unsigned");
         let ran = test
             .output([&["evidence", "verify"], args].concat())
-            .exits(0);
+            .exits(if trusted { 0 } else { 10 });
         assert!(ran.stdout.contains(text), "{text}\n{}", ran.stdout);
     };
     said(&["--trusted-keys", "trusted"], "\nintact, signed by Ada: ");
@@ -449,10 +459,7 @@ fn signatures_say_who_and_stay_without_the_key() {
     fs::remove_dir_all(test.path("artifacts/evidence")).unwrap();
     assert_eq!(keyless(&["evidence", "rebuild"]).0, Some(0));
     said(&["--trusted-keys", "trusted"], "\nintact, unsigned: ");
-    said(
-        &["--trusted-keys", "trusted"],
-        "bundles/slow: run slow, cancelled, signed by Ada",
-    );
+    said(&[], "bundles/slow: run slow, cancelled, signer unknown");
     // Nowhere at all.
     forget_receipts(&test);
     fs::remove_file(test.path("artifacts/evidence/bundles/slow/attestation.intoto.json")).unwrap();
@@ -633,13 +640,7 @@ fn lines_and_files_that_are_moved_are_found_and_named() {
     for path in &paths {
         let mut bad = good.clone();
         let bytes = bad.remove(path).unwrap();
-        // An index without its signature is an unsigned one, and that is what verifying says.
-        if path == "index.intoto.json" {
-            assert_eq!(report(&bad).index, Some(flowctl::evidence::Seal::Unsigned));
-            assert_eq!(report(&bad).findings, []);
-        } else {
-            found(&bad, &[path], "removed");
-        }
+        found(&bad, &[path], "removed");
         let renamed = format!("{path}.bak");
         let mut bad = good.clone();
         bad.insert(renamed.clone(), bytes.clone());
@@ -710,7 +711,7 @@ fn lines_and_files_that_are_moved_are_found_and_named() {
 }
 
 /// Writes the hash of a document of ours anew, as somebody would who covers tracks.
-fn rehash(value: &mut Value, pretty: bool) -> Vec<u8> {
+pub(crate) fn rehash(value: &mut Value, pretty: bool) -> Vec<u8> {
     value.as_object_mut().unwrap().shift_remove("hash");
     let hash = flowctl::value::Digest::of_json(value).hex();
     value["hash"] = hash.into();

@@ -493,3 +493,42 @@ fn a_living_driver_is_cancelled_and_its_processes_end() {
     }
     test.output(["resume", "r"]).exits(8);
 }
+
+#[test]
+fn an_answer_from_before_the_question_is_refused() {
+    let test = simple();
+    let asked = test
+        .events("r")
+        .into_iter()
+        .find(|event| event["event"] == "approval_requested")
+        .unwrap();
+    let at: jiff::Timestamp = asked["ts"].as_str().unwrap().parse().unwrap();
+    let answer = |id: &str, minutes: i64| {
+        let at = at - jiff::SignedDuration::from_mins(minutes);
+        let decision = json!({
+            "node": "Ok", "id": id, "digest": asked["data"]["digest"], "decision": "approved", "by": "ada",
+            "at": at.to_string(), "comment": null, "identity": "unverified",
+        });
+        let request = json!({ "kind": "decision", "decision": decision });
+        test.write(
+            &format!("artifacts/runs/r/inbox/{id}.json"),
+            request.to_string(),
+        );
+        test.output(["resume", "r"])
+    };
+    answer("early", 6).exits(5);
+    let refused = test
+        .events("r")
+        .into_iter()
+        .find(|event| event["event"] == "decision_refused")
+        .unwrap();
+    let reason = refused["data"]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("nobody can have answered before; set the clock"),
+        "{reason}"
+    );
+    assert_eq!((ran(&test, "A"), ran(&test, "B")), (1, 0));
+    // Clocks may be a little apart.
+    answer("skewed", 4).exits(0);
+    assert_eq!(ran(&test, "B"), 1);
+}

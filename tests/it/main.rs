@@ -30,6 +30,7 @@ mod faults;
 mod flagship;
 mod gates;
 mod harness;
+mod hostile;
 mod nodes;
 mod processes;
 mod publish;
@@ -39,5 +40,7 @@ mod signed;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod tracer;
+#[cfg(feature = "sign")]
+mod trust;
 #[cfg(target_os = "linux")]
 mod world;

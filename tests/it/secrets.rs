@@ -480,3 +480,100 @@ fn nothing_runs_without_every_secret_of_the_flow() {
         assert!(!test.read(path).contains("Sup3rS3cret"), "{path}");
     }
 }
+
+#[test]
+fn a_secret_in_what_people_write_is_taken_out_too() {
+    let flow = "nodes:\n  - { name: Ok, type: approval }\n  - { name: A, type: process, command: [echo, '${secrets.t}'] }\n";
+    for answer in [
+        &["approve", "r", "--resume", "--comment"][..],
+        &["reject", "r", "--reason"],
+    ] {
+        let test = Test::new().file("flow.yaml", flow);
+        file(&test, "s.yaml", "t: c0rrect-horse\n");
+        let secrets = ["--secrets-file", "s.yaml"];
+        test.output([&["run", "flow.yaml", "--run-id", "r"][..], &secrets].concat())
+            .exits(5);
+        let said = ["try c0rrect-horse, it works"];
+        let ran = test.output([answer, &said, &secrets].concat()).exits(0);
+        let decided = test.events("r");
+        let decided = decided
+            .iter()
+            .find(|event| event["event"] == "approval_decided")
+            .unwrap();
+        assert_eq!(decided["data"]["comment"], "try [secret], it works");
+        for (name, bytes) in everything(&test.path("artifacts")) {
+            tells_nothing(&name, &bytes);
+        }
+        tells_nothing("stderr", ran.stderr.as_bytes());
+    }
+    // From somebody who does not know the secrets: the driver does.
+    let test = Test::new().file("flow.yaml", flow);
+    file(&test, "s.yaml", "t: c0rrect-horse\n");
+    let drive = |args: &[&str]| test.output([args, &["--secrets-file", "s.yaml"]].concat());
+    drive(&["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    let asked = test.output(["show", "r", "Ok", "--json"]).exits(0).json();
+    let decision = |id: &str, signature: Value| {
+        let decision = json!({
+            "node": "Ok", "id": id, "digest": asked["request"], "decision": "approved", "by": "ada",
+            "at": "2126-01-01T00:00:00Z", "comment": "c0rrect-horse", "identity": "unverified", "signature": signature,
+        });
+        let request = json!({ "kind": "decision", "decision": decision });
+        test.write(
+            &format!("artifacts/runs/r/inbox/{id}.json"),
+            request.to_string(),
+        );
+    };
+    decision("a", json!({ "statement": "c0rrect-horse", "ssh": "x" }));
+    drive(&["resume", "r"]).exits(5);
+    decision("b", Value::Null);
+    drive(&["resume", "r"]).exits(0);
+    for (name, bytes) in everything(&test.path("artifacts")) {
+        tells_nothing(&name, &bytes);
+    }
+    assert_eq!(test.count("r", "approval_decided", "Ok"), 1);
+}
+
+#[test]
+fn no_program_inherits_the_variables_of_secrets() {
+    let test = Test::new()
+        .file(
+            "flow.yaml",
+            "nodes:\n  - { name: Ok, type: approval }\n  - { name: A, type: process, command: [env], after: [Ok] }\n",
+        )
+        .file("bin/ssh-keygen", "#!/bin/sh\nenv >> seen\nexit 1\n")
+        .file("bin/ssh-add", "#!/bin/sh\nenv >> seen\nexit 2\n")
+        .file("key", "none");
+    for program in ["ssh-keygen", "ssh-add"] {
+        let path = test.path(&format!("bin/{program}"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let with = |args: &[&str]| {
+        let mut command = test.command(args);
+        let path = std::env::var("PATH").unwrap();
+        let bin = test.path("bin").display().to_string();
+        let output = command
+            .env("PATH", format!("{bin}:{path}"))
+            .env("FLOWCTL_SECRET_OTHER", "c0rrect")
+            .output()
+            .unwrap();
+        output.status.code()
+    };
+    assert_eq!(with(&["run", "flow.yaml", "--run-id", "r"]), Some(5));
+    // Neither program signs anything: `ssh-keygen` refuses, and no agent answers.
+    for (key, code) in [(&["--key", "key"][..], 1), (&[], 2)] {
+        assert_eq!(
+            with(&[&["approve", "r", "--sign"][..], key].concat()),
+            Some(code)
+        );
+    }
+    assert_eq!(with(&["approve", "r", "--resume"]), Some(0));
+    let seen = test.read("seen");
+    assert!(seen.matches("PATH=").count() >= 2, "{seen}");
+    let printed = test.output(["logs", "r", "A"]).exits(0).stdout;
+    for text in [seen, printed] {
+        assert!(
+            text.contains("PATH=") && !text.contains("FLOWCTL_SECRET"),
+            "{text}"
+        );
+    }
+}

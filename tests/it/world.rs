@@ -347,6 +347,7 @@ fn a_clock_that_goes_back_holds_up_nothing() {
         secrets: SecretsFile::default(),
         signer: None,
         variable: |_| None,
+        surroundings: flowctl::tool::Surroundings::default(),
     };
     let path = test.path("flow.yaml").display().to_string();
     let compiled = engine

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::drive::{Manner, drive, runtime, with_secrets};
+use super::drive::{CONCURRENCY, Manner, drive, runtime, with_code, with_secrets};
 use crate::cli::args::{Approve, Cancel, Reject, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -20,7 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
     // Before the answer: what keeps the run from going on should not be found after it.
-    let engine = &with_secrets(engine, &args.drive)?;
+    let engine = &with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())
@@ -36,7 +39,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };
@@ -55,7 +58,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
             if args.drive.json {
                 let run = engine.read_run(&dir)?;
                 let report = crate::cli::report::json(&run, run.status_word())?;
-                output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+                output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
                 return Ok(Exit::SUCCESS);
             }
             output.say(&format!("approved: `{node}` of run {}", dir.id));
@@ -76,6 +79,7 @@ pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Res
             Failure::usage("`--reason` is empty").help("say why, for whoever reads the record")
         );
     }
+    let engine = &with_secrets(engine, &args.secrets)?;
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())
@@ -195,6 +199,9 @@ fn decision(
         // Without a request the answer is refused when it is judged, with the reason.
         None => waiting.unwrap_or_else(|| Digest::of(b"")),
     };
+    // Before anything is signed or written.
+    let plan = &run.compiled.plan;
+    let comment = comment.map(|comment| engine.without_secrets(plan, &comment));
     let mut decision = ApprovalDecided {
         node: node.clone(),
         id: new_id(),

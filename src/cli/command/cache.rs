@@ -29,7 +29,7 @@ pub(super) fn cache(engine: &Engine, args: &CacheArgs, output: &mut Output) -> R
                 .unwrap_or(jiff::Timestamp::MIN);
             let cleared = cache.clear(before)?;
             if args.json {
-                output.data(&json!(cleared).to_string())?;
+                output.json(&json!(cleared).to_string())?;
             } else {
                 output.say(&format!(
                     "removed {}, {} bytes",
@@ -47,7 +47,7 @@ fn list(cache: &Cache, json: bool, output: &mut Output) -> Result {
     let total: u64 = found.iter().map(|entry| entry.bytes).sum();
     if json {
         let report = json!({ "entries": found, "bytes": total, "damaged": damaged });
-        output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+        output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
         return Ok(Exit::SUCCESS);
     }
     for entry in &found {

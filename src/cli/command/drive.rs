@@ -1,15 +1,18 @@
 //! Driving a run to where it ends or pauses, for all commands that do.
 
-use super::Result;
-use crate::cli::args::Drive;
+use super::{Result, batch};
+use crate::cli::args::{Code, Secrets};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::{report, signals};
+use crate::cli::{report, signals, who};
 use crate::engine::{
-    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, SecretsFile,
+    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, Results, SecretsFile,
 };
+
+/// Nodes at the same time, when nobody says otherwise.
+pub(super) const CONCURRENCY: u16 = 16;
 
 /// How to drive.
 #[derive(Clone, Copy, Debug)]
@@ -21,15 +24,31 @@ pub(super) struct Manner {
 }
 
 /// The engine, with the secrets of the file that the user names.
-pub(super) fn with_secrets(engine: &Engine, args: &Drive) -> std::result::Result<Engine, Failure> {
+pub(super) fn with_secrets(
+    engine: &Engine,
+    args: &Secrets,
+) -> std::result::Result<Engine, Failure> {
     let mut engine = engine.clone();
     // An empty variable names no file.
     let named = args.secrets_file.as_deref();
     if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
         engine.secrets = SecretsFile::open(path)
             .map_err(|(message, help)| Failure::usage(message).help(help))?;
+        who::keep_to_itself();
     }
     Ok(engine)
+}
+
+/// The engine, with what code beside flows is to run with.
+pub(super) fn with_code(engine: &Engine, args: &Code) -> Engine {
+    let mut engine = engine.clone();
+    engine.surroundings.python.clone_from(&args.python);
+    engine.surroundings.environment.clone_from(&args.env);
+    engine
+        .surroundings
+        .connections
+        .clone_from(&args.connections);
+    engine
 }
 
 /// Makes the runtime of the program.
@@ -85,8 +104,17 @@ pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut
         Ended::Interrupted => "interrupted",
         _ => run.state.status().word(),
     };
+    if let Some(results) = Results::of(run)? {
+        let dir = run.dir.path.join("batch");
+        let exit = batch::conclude(&dir, run, &results, status, manner.json, output)?;
+        return Ok(if ended == Ended::Succeeded {
+            exit
+        } else {
+            ended.into()
+        });
+    }
     if manner.json {
-        output.data(
+        output.json(
             &serde_json::to_string_pretty(&report::json(run, status)?).expect("JSON becomes text"),
         )?;
     } else {
@@ -94,7 +122,7 @@ pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut
         if manner.outputs
             && let Some(outputs) = run.outputs()?.filter(|outputs| !outputs.is_empty())
         {
-            output.data(&serde_json::to_string_pretty(&outputs).expect("JSON becomes text"))?;
+            output.json(&serde_json::to_string_pretty(&outputs).expect("JSON becomes text"))?;
         }
     }
     Ok(ended.into())

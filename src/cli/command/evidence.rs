@@ -34,23 +34,44 @@ pub(super) fn verify(engine: &Engine, args: &Verify, output: &mut Output) -> Res
         })
         .ok()
     });
-    let Some(report) = crate::evidence::verify(&Tree::Disk(path), &trusted) else {
+    // Of the workspace's own evidence it is known how far it went.
+    let own = path.canonicalize().ok() == engine.layout.evidence().canonicalize().ok();
+    let Some(mut report) = crate::evidence::verify(&Tree::Disk(path), &trusted) else {
         return Err(Failure::usage(format!(
             "`{shown}` is neither an evidence folder nor a bundle"
         ))
         .help("an evidence folder holds `index.json`, a bundle `manifest.json`"));
     };
-    let intact = report.findings.is_empty();
+    if own {
+        let behind = crate::evidence::behind(&engine.layout)?;
+        report.findings.extend(behind);
+    }
+    let keys = args.trusted_keys.as_ref();
+    let keys = keys.map(|keys| keys.display().to_string());
     match args.format {
-        ReportFormat::Json => output.data(
-            &serde_json::to_string_pretty(&as_json(&shown, &report)).expect("JSON becomes text"),
+        ReportFormat::Json => output.json(
+            &serde_json::to_string_pretty(&as_json(&shown, &report, keys.is_some()))
+                .expect("JSON becomes text"),
         )?,
         ReportFormat::Text => output.data(&as_text(&shown, &report))?,
     }
-    if intact {
-        return Ok(Exit::SUCCESS);
+    for note in &report.notes {
+        output.say(&format!("note: {note}"));
     }
-    output.say("help: `flowctl evidence rebuild` makes it again where the runs are, and keeps what is there now");
+    if !report.findings.is_empty() {
+        output.say("help: `flowctl evidence rebuild` makes it again where the runs are, and keeps what is there now");
+        return Ok(Exit::NOT_INTACT);
+    }
+    let untrusted = report.untrusted();
+    let Some(keys) = keys.filter(|_| !untrusted.is_empty()) else {
+        return Ok(Exit::SUCCESS);
+    };
+    for (path, seal) in &untrusted {
+        output.say(&format!("not trusted: {path}: {}", sealed(seal)));
+    }
+    output.say(&format!(
+        "help: nothing was changed since it was written, and no key of `{keys}` vouches for what is listed; a key that is strange to you may be one to ask for, and what is unsigned was written without `--signing-key`"
+    ));
     Ok(Exit::NOT_INTACT)
 }
 
@@ -104,7 +125,7 @@ fn as_text(shown: &str, report: &Report) -> String {
     lines.join("\n")
 }
 
-fn as_json(shown: &str, report: &Report) -> Value {
+fn as_json(shown: &str, report: &Report, judged: bool) -> Value {
     let seal = |seal: &Seal| match seal {
         Seal::Unsigned => json!({ "signature": "unsigned" }),
         Seal::Trusted(name) => json!({ "signature": "trusted", "signer": name }),
@@ -121,8 +142,10 @@ fn as_json(shown: &str, report: &Report) -> Value {
         .iter()
         .map(|(path, run, status, signed)| json!({ "path": path, "run": run, "status": status, "signed": seal(signed) }))
         .collect();
+    // Without keys, nobody asked.
+    let trusted = judged.then(|| report.untrusted().is_empty());
     json!({
-        "path": shown, "intact": report.findings.is_empty(), "files": report.files, "records": report.records,
+        "path": shown, "intact": report.findings.is_empty(), "trusted": trusted, "notes": report.notes, "files": report.files, "records": report.records,
         "index": report.index.as_ref().map(seal), "bundles": bundles, "findings": findings,
     })
 }

@@ -41,7 +41,7 @@ pub(super) fn export(engine: &Engine, args: &Export, output: &mut Output) -> Res
     };
     runtime.shutdown_background();
     match args.format {
-        ReportFormat::Json => output.data(&json(&destination, options, &report).to_string())?,
+        ReportFormat::Json => output.json(&json(&destination, options, &report).to_string())?,
         ReportFormat::Text => text(&destination, options, &report, output)?,
     }
     Ok(exit(&report))

@@ -121,7 +121,7 @@ fn print_from(
             break;
         }
         match name {
-            None => output.bytes(&part)?,
+            None => output.foreign(&part)?,
             Some(name) => {
                 let text = String::from_utf8_lossy(&part);
                 let lines: Vec<String> =

@@ -1,33 +1,60 @@
 //! `flowctl run` and `flowctl resume`.
 
+use std::path::{Path, PathBuf};
+
 use super::Result;
-use super::drive::{Manner, conclude, drive, tell_edited, with_secrets};
+use super::drive::{CONCURRENCY, Manner, conclude, drive, tell_edited, with_code, with_secrets};
 use crate::cli::args::{Resume, Run};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::{render, report};
 use crate::diagnostic::Diagnostics;
 use crate::engine::{Compiled, Ended, Engine};
+use crate::flow::{Dialect, Part, Selection};
 use crate::id::RunId;
 use crate::run::Status;
 use crate::value::{Object, Value};
 
 pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
-    let engine = &with_secrets(engine, &args.drive)?;
+    let mut engine = with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
+    engine.surroundings.selection = Selection {
+        variant: args.variant.clone(),
+        part: args.node.clone().map_or(Part::Whole, Part::Node),
+    };
+    let engine = &engine;
     let id = args
         .run_id
         .as_deref()
         .map(RunId::parse)
         .transpose()
         .map_err(Failure::usage)?;
-    let (compiled, warnings) = match engine.compile(&args.flow) {
+    let (compiled, warnings) = match engine.compile(&flow_file(&args.flow)?) {
         Ok(compiled) => compiled,
         Err(problems) => return invalid(problems, args.drive.json, output),
     };
     if !warnings.is_empty() {
-        output.say(render::text(&warnings).trim_end());
+        output.say_styled(render::text(&warnings).trim_end());
     }
-    let given = read_inputs(args, &compiled)?;
+    let mut given = read_inputs(args, &compiled)?;
+    if args.node.is_some() {
+        by_reference(&compiled, &mut given)?;
+    }
+    if compiled.plan.root().dialect == Dialect::PromptFlow {
+        // As in Prompt Flow, whose callers pass whole rows of data.
+        let declared = &compiled.plan.root().inputs;
+        given.retain(|name, _| {
+            let known = declared.contains_key(name);
+            if !known {
+                output.say(&format!(
+                    "warning: the flow has no input `{name}`; it is left out"
+                ));
+            }
+            known
+        });
+    }
     let driver = match engine.start(compiled, &given, id) {
         Ok(driver) => driver,
         Err(crate::engine::Error::Invalid(problems)) => {
@@ -43,20 +70,74 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         ));
     }
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };
     drive(driver, None, manner, output)
 }
 
-fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
+pub(super) fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
     if json {
-        output.data(
+        output.json(
             &serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"),
         )?;
     }
     Err(Failure::Diagnostics(problems))
+}
+
+/// Inputs of a single node that are given as they are written in the flow: `fetch.output`, also
+/// for `${fetch.output.url}`, and `inputs.x`.
+fn by_reference(compiled: &Compiled, given: &mut Object) -> std::result::Result<(), Failure> {
+    let mut used = Vec::new();
+    for (name, input) in &compiled.plan.root().inputs {
+        let Some(reference) = input.reads.as_ref().filter(|_| !given.contains_key(name)) else {
+            continue;
+        };
+        let exact = reference.to_string();
+        let exact = exact.trim_start_matches("${").trim_end_matches('}');
+        let head = reference.head.to_string();
+        let value = if let Some(value) = given.get(exact) {
+            used.push(exact.to_owned());
+            value.clone()
+        } else if let Some(value) = given.get(&head) {
+            used.push(head.clone());
+            reference.path.apply(value).map_err(|message| {
+                Failure::usage(format!(
+                    "`{exact}` cannot be taken of `-i {head}=…`: {message}"
+                ))
+            })?
+        } else {
+            continue;
+        };
+        given.insert(name.clone(), value);
+    }
+    given.retain(|name, _| !used.contains(name));
+    Ok(())
+}
+
+/// The flow file: of a folder, the `flow.dag.yaml` in it, as Prompt Flow's users name flows.
+pub(super) fn flow_file(given: &str) -> std::result::Result<String, Failure> {
+    let dir = Path::new(given);
+    if !dir.is_dir() {
+        return Ok(given.to_owned());
+    }
+    let there: Vec<PathBuf> = ["flow.dag.yaml", "flow.dag.yml"]
+        .iter()
+        .map(|name| dir.join(name))
+        .filter(|path| path.is_file())
+        .collect();
+    match there.as_slice() {
+        [one] => Ok(one.to_string_lossy().into_owned()),
+        [] => Err(
+            Failure::usage(format!("`{given}` is a folder without a `flow.dag.yaml`"))
+                .help("name the flow file"),
+        ),
+        _ => Err(Failure::usage(format!(
+            "`{given}` has both a `flow.dag.yaml` and a `flow.dag.yml`"
+        ))
+        .help("name the one that is meant")),
+    }
 }
 
 /// The inputs of the file, then those of `-i`.
@@ -104,10 +185,13 @@ fn read_inputs(args: &Run, compiled: &Compiled) -> std::result::Result<Object, F
 }
 
 pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Result {
-    let engine = &with_secrets(engine, &args.drive)?;
+    let engine = &with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
     let dir = engine.layout.find(&args.run)?;
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };

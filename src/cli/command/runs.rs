@@ -37,7 +37,7 @@ pub(super) fn runs(engine: &Engine, args: &Runs, output: &mut Output) -> Result 
                     json!({ "run": dir.id, "status": "damaged", "error": error.to_string() })
                 }
             };
-            output.data(&line.to_string())?;
+            output.json(&line.to_string())?;
         }
         return Ok(Exit::SUCCESS);
     }

@@ -23,6 +23,6 @@ pub(super) fn schema(args: &Schema, output: &mut Output) -> Result {
         };
         return Err(Failure::usage(format!("there is no schema `{}`", args.name)).help(help));
     };
-    output.data(&serde_json::to_string_pretty(&schema).expect("JSON becomes text"))?;
+    output.json(&serde_json::to_string_pretty(&schema).expect("JSON becomes text"))?;
     Ok(Exit::SUCCESS)
 }

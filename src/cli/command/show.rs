@@ -27,7 +27,11 @@ pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result 
         }
         None => whole(&run, status, output),
     };
-    output.data(&text)?;
+    if args.json {
+        output.json(&text)?;
+    } else {
+        output.data(&text)?;
+    }
     Ok(if args.exit_status {
         Exit::of_status(status)
     } else {

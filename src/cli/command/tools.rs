@@ -26,7 +26,7 @@ pub(super) fn tools(engine: &Engine, args: &Tools, output: &mut Output) -> Resul
                 })
             })
             .collect();
-        output.data(&serde_json::to_string_pretty(&all).expect("JSON becomes text"))?;
+        output.json(&serde_json::to_string_pretty(&all).expect("JSON becomes text"))?;
         return Ok(Exit::SUCCESS);
     }
     let mut text = String::new();

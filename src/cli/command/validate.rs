@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::Result;
+use super::drive::with_code;
+use super::run::flow_file;
 use crate::cli::args::{ReportFormat, Validate};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -13,7 +15,9 @@ use crate::engine::Engine;
 pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) -> Result {
     let mut all = Diagnostics::default();
     let mut files = Vec::new();
+    let engine = &with_code(engine, &args.code);
     for file in &args.files {
+        let file = &flow_file(file)?;
         let (valid, problems) = match engine.compile(file) {
             Ok((_, warnings)) => (true, warnings),
             Err(problems) => (false, problems),
@@ -21,7 +25,7 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
         files.push(json!({ "path": file, "valid": valid }));
         if args.format == ReportFormat::Text {
             if !problems.is_empty() {
-                output.say(render::text(&problems).trim_end());
+                output.say_styled(render::text(&problems).trim_end());
             }
             if valid {
                 output.say(&format!("{file}: valid"));
@@ -31,7 +35,7 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
     }
     if args.format == ReportFormat::Json {
         let report = json!({ "files": files, "diagnostics": render::json(&all) });
-        output.data(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+        output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
     }
     Ok(if all.has_errors() {
         Exit::INVALID

@@ -243,7 +243,13 @@ impl Check<'_> {
         entries: Option<u64>,
         files: &[String],
     ) -> Seal {
+        let says = index.and_then(|index| index.signature.as_ref());
+        let keyid = index.and_then(Index::keyid);
         if !files.iter().any(|path| path == INDEX_ENVELOPE) {
+            if let Some(keyid) = keyid {
+                let message = format!("it is missing, and the index says that {keyid} signed it");
+                self.wrong(INDEX_ENVELOPE, None, message);
+            }
             return Seal::Unsigned;
         }
         let Some(bytes) = self.good(INDEX_ENVELOPE) else {
@@ -256,6 +262,11 @@ impl Check<'_> {
             self.wrong(INDEX_ENVELOPE, None, "it is no envelope, or names no key");
             return Seal::Unsigned;
         };
+        if says.is_some() && keyid != Some(&key.fingerprint()) {
+            let message = "the index does not say that this key signed it";
+            self.wrong(INDEX_ENVELOPE, None, message);
+            return Seal::Unsigned;
+        }
         let (Some(_), Ok(raw)) = (index, self.tree.read(INDEX)) else {
             return Seal::Unsigned;
         };

@@ -79,13 +79,11 @@ impl<'a> Check<'a> {
     /// Reads ledger and logs together, and verifies each bundle where it was closed. `dirs` are the
     /// files of each bundle.
     pub(super) fn along(&mut self, survey: &Survey, dirs: &BTreeMap<String, Vec<&String>>) {
-        let tree = self.tree;
         let mut cursors: BTreeMap<String, Option<Records<BufReader<Part<'a>>>>> = BTreeMap::new();
         let mut held = Held::default();
-        let Ok(part) = Part::open(tree, LEDGER) else {
+        let Some(mut ledger) = self.records(LEDGER) else {
             return;
         };
-        let mut ledger = Records::new(BufReader::new(part));
         while let Some(record) = ledger.trusted() {
             let Ok(entry) = Entry::of(&record) else {
                 return;
@@ -93,7 +91,7 @@ impl<'a> Check<'a> {
             for (name, log) in &entry.logs {
                 let path = log_path(name);
                 if !cursors.contains_key(name) {
-                    let cursor = self.cursor(&path);
+                    let cursor = self.records(&path);
                     cursors.insert(name.clone(), cursor);
                 }
                 let Some(cursor) = cursors.get_mut(name).and_then(Option::as_mut) else {
@@ -134,20 +132,6 @@ impl<'a> Check<'a> {
         for (run, lines) in held.late {
             if let Some((_, dir)) = held.closed.get(&run) {
                 self.late(dir, &run, &lines);
-            }
-        }
-    }
-
-    /// A log that was found to be a chain.
-    fn cursor(&mut self, path: &str) -> Option<Records<BufReader<Part<'a>>>> {
-        if self.bad.contains(path) {
-            return None;
-        }
-        match Part::open(self.tree, path) {
-            Ok(part) => Some(Records::new(BufReader::with_capacity(16 * 1024, part))),
-            Err(message) => {
-                self.wrong(path, None, message);
-                None
             }
         }
     }

@@ -7,6 +7,7 @@
 //! Files that grow are read record by record, and a bundle at a time, so that memory grows with
 //! the number of files and not with what is in them.
 
+mod alone;
 mod bundle;
 mod folder;
 mod logs;
@@ -18,10 +19,11 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::PublicKey;
-use super::bundle::{HISTORY, JOURNAL, MANIFEST};
+use super::bundle::{JOURNAL, MANIFEST};
 use super::index::{BUNDLES, INDEX, LEDGER, LOCK, LOGS, Listed};
 use super::material::is_inside;
 use super::record::{Chain, Records};
+use crate::store::read_regular;
 use part::Part;
 
 /// Files, on disk or in memory.
@@ -69,6 +71,23 @@ pub struct Report {
     pub index: Option<Seal>,
     /// The bundles: path, run, how the run ended, who signed.
     pub bundles: Vec<(String, String, String, Seal)>,
+    /// What verifying what was given cannot tell.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// What is not signed by a key that is trusted: the index, and every bundle. The index alone is
+    /// not enough: whoever signs it signs what lies there by then, also what came there without a key.
+    #[must_use]
+    pub fn untrusted(&self) -> Vec<(&str, &Seal)> {
+        let index = self.index.iter().map(|seal| (INDEX, seal));
+        let bundles = self.bundles.iter();
+        let bundles = bundles.map(|(path, _, _, seal)| (path.as_str(), seal));
+        index
+            .chain(bundles)
+            .filter(|(_, seal)| !matches!(seal, Seal::Trusted(_)))
+            .collect()
+    }
 }
 
 impl Tree {
@@ -93,7 +112,7 @@ impl Tree {
                 .ok_or_else(|| "it is missing".to_owned()),
             Self::Disk(root) => {
                 let target = file(root, path)?;
-                fs::read(target).map_err(|error| format!("it cannot be read: {error}"))
+                read_regular(&target).map_err(|error| format!("it cannot be read: {error}"))
             }
         }
     }
@@ -155,21 +174,7 @@ pub fn verify(tree: &Tree, trusted: &[PublicKey]) -> Option<Report> {
     if is_folder {
         check.folder(&files);
     } else if is_bundle {
-        let alone: Vec<&String> = files
-            .iter()
-            .filter(|path| !path.starts_with(HISTORY))
-            .collect();
-        check.bundle("", &alone, None, &[]);
-        let mut histories: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-        for path in files.iter().filter(|path| path.starts_with(HISTORY)) {
-            let end = path[HISTORY.len()..]
-                .find('/')
-                .map_or(path.len(), |end| HISTORY.len() + end + 1);
-            histories.entry(&path[..end]).or_default().push(path);
-        }
-        for (dir, files) in histories {
-            check.bundle(dir, &files, None, &[]);
-        }
+        check.alone(&files);
     } else {
         return None;
     }
@@ -190,7 +195,7 @@ struct Check<'a> {
     bad: BTreeSet<String>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn wrong(&mut self, path: &str, line: Option<usize>, message: impl Into<String>) {
         self.bad.insert(path.to_owned());
         self.report.findings.push(Finding {
@@ -215,7 +220,7 @@ impl Check<'_> {
     }
 
     /// A file of records that is as it was written, as far as is known, to be read one by one.
-    fn records(&mut self, path: &str) -> Option<Records<BufReader<Part<'_>>>> {
+    fn records(&mut self, path: &str) -> Option<Records<BufReader<Part<'a>>>> {
         if self.bad.contains(path) {
             return None;
         }

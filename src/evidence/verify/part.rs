@@ -2,11 +2,11 @@
 //!
 //! All node logs are read side by side, and there may be more of them than a process may have open.
 
-use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use super::{Tree, file};
+use crate::store::open_regular;
 
 /// A file, read from its beginning.
 pub(super) enum Part<'a> {
@@ -33,7 +33,7 @@ impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Self::Disk(path, at) => {
-                let mut file = File::open(path)?;
+                let mut file = open_regular(path)?;
                 file.seek(SeekFrom::Start(*at))?;
                 let length = file.read(buffer)?;
                 *at += length as u64;

@@ -54,6 +54,7 @@ fn run(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failure> {
         files: rendered.files,
         evidence: rendered.evidence,
         subject: None,
+        about: None,
     })
 }
 

@@ -293,6 +293,7 @@ impl Loader<'_> {
         let contract = contract.map(|contract| contract.value);
         Some((
             Port {
+                kind: None,
                 name: name.to_owned(),
                 required,
                 contract,

@@ -49,6 +49,7 @@ impl Skill {
             files,
             evidence,
             subject: None,
+            about: None,
         })
     }
 
