@@ -276,7 +276,7 @@ impl Finder<'_> {
         let description = match described.into_iter().next() {
             Some(Ok(description)) => description,
             Some(Err(raised)) => {
-                let Raised { help, .. } = &raised;
+                let Raised { help, .. } = &*raised;
                 let help = help.clone();
                 return Err(failed(raised.failure().message, help));
             }

@@ -1,6 +1,7 @@
 """One call of a tool: inputs in, output or error out."""
 
 import _thread
+import contextvars
 import os
 import sys
 import time
@@ -57,8 +58,6 @@ def carry_out(crew, request, payload):
     call = Call(request)
     crew.calls[call.number] = call
     started = time.perf_counter()
-    import contextvars
-
     try:
         context = contextvars.copy_context()
         failed, result = context.run(_guarded, call, request, payload)

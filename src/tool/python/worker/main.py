@@ -92,6 +92,8 @@ class Crew:
         self.reading = _thread.allocate_lock()
         self.waiting = []
         self.calls = {}
+        # The module that carries calls out, which looks back at this one.
+        self.calling = None
         # What the main thread is asked to do.
         self.errands = []
         self.errand = _thread.allocate_lock()
@@ -124,9 +126,7 @@ class Crew:
                 end(0)
             operation = request.get("op")
             if operation == "call":
-                from . import calls
-
-                if not calls.carry_out(self, request, payload):
+                if not self.calling.carry_out(self, request, payload):
                     return
             elif operation == "cancel":
                 call = self.calls.get(request["id"])
@@ -134,9 +134,7 @@ class Crew:
                     # Not here: it may have to wait, and nobody would read.
                     _start_thread(call.cancel, ())
             elif operation == "forget":
-                from . import calls
-
-                calls.forget_line(request["line"])
+                self.calling.forget_line(request["line"])
             elif operation == "describe":
                 from . import describe
 
@@ -244,5 +242,6 @@ def main(requests, replies):
     from . import calls
 
     calls.crew = crew
+    crew.calling = calls
     _start_thread(crew.work, ())
     crew.serve_main()
