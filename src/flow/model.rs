@@ -125,6 +125,8 @@ pub enum KindDecl {
     Process(ProcessDecl),
     /// Another flow file, relative to this one.
     Flow(Spanned<String>),
+    /// A request to a server; what it says are the node's inputs.
+    Http,
     /// Nothing: the node is a gate.
     Approval,
     /// Python code, a prompt, or a prompt for a model.
@@ -141,6 +143,7 @@ impl KindDecl {
             Self::Tool(_) => "tool",
             Self::Process(_) => "process",
             Self::Flow(_) => "flow",
+            Self::Http => "http",
             Self::Approval => "approval",
             Self::Code(code) => code.kind.word(),
         }
