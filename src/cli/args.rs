@@ -97,6 +97,9 @@ pub(super) enum Command {
     Prune(Prune),
     /// Say what is in the cache (`cache: true`), or clear it.
     Cache(CacheArgs),
+    /// Connections to models and services: where they are and the keys to them.
+    #[command(subcommand)]
+    Connection(Connection),
     /// Verify evidence, make it again from the journals, or copy it elsewhere.
     #[command(subcommand)]
     Evidence(Evidence),
@@ -461,6 +464,99 @@ pub(super) struct CacheClear {
     /// Only entries that are older than this (`30d`).
     #[arg(long, value_name = "DURATION")]
     pub(super) older_than: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Connection {
+    /// List all that are found, and where.
+    List(ConnectionList),
+    /// Show one; secrets are never shown.
+    Show(ConnectionShow),
+    /// Make one of your own, or change it. Secrets are asked for; they are never arguments.
+    Set(ConnectionSet),
+    /// Ask the server whether the key is right.
+    Test(ConnectionTest),
+    /// Remove one of your own.
+    Delete(ConnectionDelete),
+    /// Take over connections of Prompt Flow: its YAML files, or JSON.
+    Import(ConnectionImport),
+}
+
+/// Where connections are looked for.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionPlaces {
+    /// A YAML file of connections, or a folder of them; wins over every other place.
+    #[arg(long, value_name = "PATH")]
+    pub(super) connections: Vec<PathBuf>,
+    /// Look beside this flow, too.
+    #[arg(long, value_name = "FLOW")]
+    pub(super) flow: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionList {
+    #[command(flatten)]
+    pub(super) places: ConnectionPlaces,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionShow {
+    /// The connection.
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) places: ConnectionPlaces,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionSet {
+    /// The connection.
+    pub(super) name: String,
+    /// What it is: `open_ai`, `azure_open_ai`, `anthropic`, `openai_compatible`, `custom`, …
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) kind: Option<String>,
+    /// Fields that everybody may see, for example `api_base=https://…`.
+    #[arg(value_name = "FIELD=VALUE")]
+    pub(super) fields: Vec<String>,
+    /// Ask for this field, which is a secret (of a custom connection).
+    #[arg(long, value_name = "FIELD")]
+    pub(super) secret: Vec<String>,
+    /// Read this secret from standard input.
+    #[arg(long, value_name = "FIELD")]
+    pub(super) stdin: Option<String>,
+    /// Leave this field to an environment variable, which is read when the connection is used.
+    #[arg(long, value_name = "FIELD=VARIABLE")]
+    pub(super) from_env: Vec<String>,
+    #[command(flatten)]
+    pub(super) places: ConnectionPlaces,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionTest {
+    /// The connection.
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) places: ConnectionPlaces,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionDelete {
+    /// The connection.
+    pub(super) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionImport {
+    /// Files; `-` is standard input. Without one, it says how to get at the connections of `pf`.
+    pub(super) files: Vec<PathBuf>,
+    /// Replace connections of the same name.
+    #[arg(long)]
+    pub(super) replace: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,6 +11,7 @@ use super::secrets::SecretsFile;
 use crate::diagnostic::Diagnostics;
 use crate::plan::Plan;
 use crate::store::{Content, Layout, RunDir, SkillFiles, Snapshot};
+use crate::tool::http::Web;
 use crate::tool::{Contracts, Library, Registration, Registry, Surroundings};
 use crate::value::Digest;
 
@@ -66,6 +67,7 @@ impl Engine {
             workspace: self.layout.workspace().to_owned(),
             ..self.surroundings.clone()
         })
+        .reaching(Web::new(self.variable, self.clock))
     }
 
     /// Compiles a flow file as it is now; warnings come with the result.
@@ -128,7 +130,8 @@ impl Engine {
             selection: snapshot.selection.clone(),
             ..self.surroundings.clone()
         })
-        .knowing(&snapshot.ports);
+        .knowing(&snapshot.ports)
+        .reaching(Web::new(self.variable, self.clock));
         let mut problems = Diagnostics::default();
         let plan = compile_with(&registry, &snapshot.root, &mut problems);
         match plan {

@@ -1,10 +1,11 @@
 //! What a node needs before it can start: its scope, inputs, fingerprint, files and work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::Work;
+use super::attempt::{Beside, LightCall, RemoteCall, ToolCall, Work, is_small};
 use super::driver::Driver;
 use super::ending::given;
 use super::host::NodeHost;
@@ -150,18 +151,21 @@ impl Driver {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Name, false)?;
         // A `foreach` itself is also a function of what its items are functions of.
-        let items: Vec<_> = self
-            .state
-            .items(id)
-            .map(|item| self.state.instance(item).fingerprint)
-            .collect();
-        Ok(Digest::of_json(&json!({
-            "tool": node.kind(),
-            "content": node.digest().to_string(),
-            "inputs": inputs,
-            "items": items,
-            "approval": self.approval(id),
-        })))
+        let items = self.state.items(id).map(|item| {
+            let fingerprint = self.state.instance(item).fingerprint;
+            fingerprint.map_or(Value::Null, |digest| digest.to_string().into())
+        });
+        let of: Object = [
+            ("tool", Value::from(node.kind())),
+            ("content", node.digest().to_string().into()),
+            ("inputs", Value::Object(inputs)),
+            ("items", items.collect()),
+            ("approval", self.approval(id).unwrap_or_default()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        Ok(Digest::of_value(&Value::Object(of)))
     }
 
     /// The files of the nodes before one, with what is in the workspace in their place now.
@@ -188,38 +192,57 @@ impl Driver {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Reveal, false)?;
         let path = self.state.instance(id).path.clone();
-        let log = Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
+        let log = || Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
-            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => Ok(Work::Remote {
-                tool: tool.clone(),
-                asked: Box::new(Asked {
+            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
+                Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
+                    tool: tool.clone(),
+                    asked: Asked {
+                        inputs,
+                        approval: self.approval(id),
+                        key,
+                        log: log(),
+                        redactor: redactor.clone(),
+                        line: self.line(id),
+                        about: if self.compiled.registry.wants_about(&tool.name) {
+                            self.about_inputs(id)
+                        } else {
+                            BTreeMap::new()
+                        },
+                    },
+                    registry: Arc::clone(&self.compiled.registry),
+                    schemas: self.compiled.output_schemas(),
+                }))))
+            }
+            // It asks nothing of the world, so that there is nothing to put together for it.
+            Step::Tool(tool)
+                if node.timeout.is_none()
+                    && !node.cache
+                    && self.compiled.registry.is_light(&tool.name)
+                    && is_small(inputs.values()) =>
+            {
+                Ok(Work::Light(Box::new(LightCall {
+                    tool: tool.clone(),
                     inputs,
-                    approval: self.approval(id),
-                    key,
-                    log,
-                    redactor: redactor.clone(),
-                    line: self.line(id),
-                }),
-                registry: Arc::clone(&self.compiled.registry),
-                schemas: self.compiled.output_schemas(),
-            }),
+                })))
+            }
             Step::Tool(tool) => {
                 let staged = if tool.effect == Effect::Effectful {
                     self.staged_before(id)?
                 } else {
                     Vec::new()
                 };
-                let host = self.host(staged, log, redactor);
+                let host = self.host(staged, log(), redactor);
                 let cached = self.cached(id, &inputs)?;
-                Ok(Work::Tool {
+                Ok(Work::Beside(Beside::Tool(Box::new(ToolCall {
                     tool: tool.clone(),
                     inputs,
                     approval: self.approval(id),
                     key,
-                    host: Box::new(host),
+                    host,
                     schemas: self.compiled.output_schemas(),
-                    cached: cached.map(Box::new),
-                })
+                    cached,
+                }))))
             }
             Step::Process(process) => {
                 let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);
@@ -272,7 +295,7 @@ impl Driver {
                     env,
                     stdin,
                     timeout: node.timeout,
-                    log,
+                    log: log(),
                     redactor: redactor.clone(),
                 };
                 // Asking for what is before every node of a long chain would take the square of it.
@@ -282,14 +305,29 @@ impl Driver {
                     Vec::new()
                 };
                 let log = spec.log.clone();
-                Ok(Work::Process {
+                Ok(Work::Beside(Beside::Process {
                     host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log, redactor))),
                     spec: Box::new(spec),
                     output: process.output,
-                })
+                }))
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }
+    }
+
+    /// What the nodes that inputs are the outputs of said of their work besides.
+    fn about_inputs(&self, id: InstanceId) -> BTreeMap<String, Value> {
+        let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+        let about = |wire: &crate::plan::Wire| {
+            let Head::Output(name) = &wire.binding.whole()?.head else {
+                return None;
+            };
+            let about = self.state.instance(scope.find(name)?).about.as_ref()?;
+            let about = serde_json::from_str(about.get()).ok()?;
+            Some((wire.port.clone(), about))
+        };
+        let node = self.state.node(&self.plan, id);
+        node.inputs.iter().filter_map(about).collect()
     }
 
     /// The item of the outermost `foreach` around a node: of a batch, the line.

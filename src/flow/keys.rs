@@ -16,9 +16,13 @@ pub(crate) const fn key(name: &'static str, schema: fn() -> Value, doc: &'static
 }
 
 /// Kinds of nodes that later versions or the Prompt Flow dialect have.
-pub(super) const LATER_KINDS: [&str; 5] = ["python", "prompt", "llm", "http", "custom_llm"];
+pub(super) const LATER_KINDS: [&str; 4] = ["python", "prompt", "llm", "custom_llm"];
 /// The kinds of nodes.
-pub const NEAR_KINDS: [&str; 5] = ["persona", "skill", "process", "flow", "approval"];
+pub const NEAR_KINDS: [&str; 6] = ["persona", "skill", "process", "http", "flow", "approval"];
+/// What a request may be.
+pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// The keys of a request; each is an input of what sends it.
+pub(super) const HTTP: [&str; 6] = ["method", "url", "query", "headers", "body", "expect"];
 /// What a flow input may be.
 pub(super) const INPUT_TYPES: [&str; 9] = [
     "string", "integer", "int", "number", "double", "boolean", "bool", "list", "object",
@@ -163,6 +167,36 @@ pub(super) const NODE: &[Key] = &[
         "How standard output is read.",
     ),
     key(
+        "method",
+        || json!({ "type": "string", "pattern": format!("^({})$|[$][{{]|[{{]{{2}}", METHODS.join("|")) }),
+        "What is asked of the server; `GET`, or `POST` with a body.",
+    ),
+    key(
+        "url",
+        || json!({ "type": "string", "pattern": "^https?://|[$][{]|[{]{2}" }),
+        "Where the request goes.",
+    ),
+    key(
+        "query",
+        || json!({ "type": "object" }),
+        "Parameters to append to the URL; a list is one parameter several times.",
+    ),
+    key(
+        "headers",
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }),
+        "What the request says besides.",
+    ),
+    key(
+        "body",
+        || json!(true),
+        "What is sent: a string as it is, anything else as JSON.",
+    ),
+    key(
+        "expect",
+        || json!({ "anyOf": [status_schema(), { "type": "array", "minItems": 1, "items": status_schema() }] }),
+        "The statuses that are a success: `200`, `200-204`, `2xx`, or a list; `2xx` by default.",
+    ),
+    key(
         "inputs",
         || json!({ "type": ["object", "null"] }),
         "Explicit inputs; they win over wiring by name.",
@@ -296,6 +330,13 @@ fn count() -> Value {
 
 fn number() -> Value {
     json!({ "type": "number" })
+}
+
+fn status_schema() -> Value {
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 100, "maximum": 599 },
+        { "type": "string", "pattern": "^[1-5]([0-9]{2}(-[1-5][0-9]{2})?|[xX]{2})$" },
+    ] })
 }
 
 fn name_schema() -> Value {

@@ -73,8 +73,29 @@ pub struct InputBinding {
     pub binding: Binding,
     /// The key's bytes.
     pub key_span: Span,
-    /// The value as written, for places inside it.
-    pub node: yaml::Node,
+    /// A literal as written, for places inside it. Of what holds expressions nobody asks for that.
+    pub literal: Option<yaml::Node>,
+}
+
+impl InputBinding {
+    /// A value that was read as this binding.
+    pub(super) fn new(binding: Binding, key_span: Span, node: &yaml::Node) -> Self {
+        Self {
+            literal: matches!(binding, Binding::Literal(_)).then(|| node.clone()),
+            binding,
+            key_span,
+        }
+    }
+
+    /// Where the value stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match (&self.literal, self.binding.uses().first()) {
+            (Some(node), _) => node.span,
+            (None, Some(used)) => used.span(),
+            (None, None) => self.key_span,
+        }
+    }
 }
 
 /// A node of a flow file.
@@ -125,6 +146,8 @@ pub enum KindDecl {
     Process(ProcessDecl),
     /// Another flow file, relative to this one.
     Flow(Spanned<String>),
+    /// A request to a server; what it says are the node's inputs.
+    Http,
     /// Nothing: the node is a gate.
     Approval,
     /// Python code, a prompt, or a prompt for a model.
@@ -141,6 +164,7 @@ impl KindDecl {
             Self::Tool(_) => "tool",
             Self::Process(_) => "process",
             Self::Flow(_) => "flow",
+            Self::Http => "http",
             Self::Approval => "approval",
             Self::Code(code) => code.kind.word(),
         }

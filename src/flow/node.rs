@@ -15,7 +15,7 @@ use crate::value::Value;
 use crate::yaml::{Kind, Node};
 
 /// Which keys only one kind of node has.
-const KIND_KEYS: [(&str, &str); 7] = [
+const KIND_KEYS: [(&str, &str); 13] = [
     ("persona", "persona"),
     ("skill", "skill"),
     ("flow", "flow"),
@@ -23,6 +23,12 @@ const KIND_KEYS: [(&str, &str); 7] = [
     ("process", "cwd"),
     ("process", "env"),
     ("process", "output"),
+    ("http", "method"),
+    ("http", "url"),
+    ("http", "query"),
+    ("http", "headers"),
+    ("http", "body"),
+    ("http", "expect"),
 ];
 
 impl NodeDecl {
@@ -52,6 +58,9 @@ impl NodeDecl {
             let binding =
                 InputBinding::decode(&entry.value, entry.key_span, source, cursor.problems);
             inputs.insert(entry.key.clone(), binding);
+        }
+        if matches!(kind, Some(KindDecl::Http)) {
+            inputs = super::http::inputs(&mut cursor);
         }
         let when = when(&mut cursor);
         let foreach = cursor
@@ -224,6 +233,7 @@ pub(super) fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Optio
         "skill" => Some(KindDecl::Skill(named(cursor, "skill"))),
         "approval" => Some(KindDecl::Approval),
         "process" => process(cursor, name),
+        "http" => Some(super::http::check(cursor, name)),
         "flow" => {
             let path = cursor.text("flow");
             if cursor.get("flow").is_none() {

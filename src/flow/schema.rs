@@ -11,7 +11,11 @@ pub fn json_schema() -> Value {
     let mut node = mapping(&[NODE], &["name"]);
     node["anyOf"] = json!([{ "required": ["type"] }, { "required": ["tool"] }]);
     let needs = |kind: &str, key: &str| json!({ "if": { "properties": { "type": { "const": kind } }, "required": ["type"] }, "then": { "required": [key] } });
-    node["allOf"] = json!([needs("process", "command"), needs("flow", "flow")]);
+    node["allOf"] = json!([
+        needs("process", "command"),
+        needs("http", "url"),
+        needs("flow", "flow")
+    ]);
     let mut schema = mapping(&[FLOW], &["nodes"]);
     let rest = std::mem::take(&mut schema);
     let mut schema = Object::new();
@@ -97,6 +101,9 @@ mod tests {
         });
         let node_kind = match key {
             "command" | "cwd" | "env" | "output" => Some(("process", "command", json!(["x"]))),
+            "method" | "url" | "query" | "headers" | "body" | "expect" => {
+                Some(("http", "url", json!("https://h")))
+            }
             "flow" if place == "node" => Some(("flow", "flow", json!("x.yaml"))),
             "skill" => Some(("skill", "skill", json!("s"))),
             _ => None,

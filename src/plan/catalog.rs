@@ -43,6 +43,8 @@ pub trait Catalog {
     fn tool(&self, name: &str) -> Found;
     /// What a node of Python code, or of a template, runs; the flow says where its files are.
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found;
+    /// What an `http` node runs.
+    fn http(&self, flow: &Flow, node: &NodeDecl) -> Found;
     /// What is wanted of the flow.
     fn selection(&self) -> &Selection {
         static ALL: Selection = Selection {

@@ -170,14 +170,18 @@ impl Compiler<'_> {
                 return self.line.map(Step::Flow);
             }
             KindDecl::Flow(path) => return self.sub_flow(flow, path).map(Step::Flow),
-            KindDecl::Code(code) => {
-                return match self.catalog.code(flow, node, code) {
+            KindDecl::Code(_) | KindDecl::Http => {
+                let found = match &node.kind {
+                    KindDecl::Code(code) => self.catalog.code(flow, node, code),
+                    _ => self.catalog.http(flow, node),
+                };
+                return match found {
                     Found::Tool(info) => Some(Step::Tool(info)),
                     Found::Broken(problems) => {
                         self.problems.extend(problems);
                         None
                     }
-                    // A catalog knows every kind of code, and says what is wrong with it.
+                    // A catalog knows requests and every kind of code, and says what is wrong with it.
                     Found::Unknown => None,
                 };
             }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use super::event::{ApprovalDecided, FailureRecord, StagedFile};
 use crate::flow::Expiry;
@@ -131,12 +132,14 @@ pub struct Instance {
     pub evidence: Arc<[StagedFile]>,
     /// The entry of the cache that its output came from.
     pub cached: Option<Digest>,
-    /// Why the last attempt failed.
-    pub error: Option<FailureRecord>,
+    /// What its tool said of its work besides.
+    pub about: Option<Box<RawValue>>,
+    /// Why the last attempt failed. Boxed, as is the gate: few of many instances have one.
+    pub error: Option<Box<FailureRecord>>,
     /// Why it was bypassed.
     pub reason: Option<String>,
     /// Its gate.
-    pub request: Option<Request>,
+    pub request: Option<Box<Request>>,
     /// The record of `foreach_expanded` or `subflow_started`, where items or inputs are.
     pub entered: Option<u64>,
     /// The records that made the instance what it is, oldest first, for adopting an edit.
@@ -166,8 +169,9 @@ impl Instance {
             ended: None,
             output: None,
             fingerprint: None,
-            files: Arc::new([]),
-            evidence: Arc::new([]),
+            files: Arc::default(),
+            evidence: Arc::default(),
+            about: None,
             cached: None,
             error: None,
             reason: None,

@@ -134,6 +134,10 @@ impl Catalog for Files {
         Found::Unknown
     }
 
+    fn http(&self, _: &Flow, _: &NodeDecl) -> Found {
+        Found::Unknown
+    }
+
     fn persona(&self, _: &str) -> Found {
         Found::Unknown
     }

@@ -73,7 +73,30 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     }
 }
 
+/// As [`replace`], for a file that nobody else may read. Where a link leads, it leads afterwards.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let temporary = temporary_with(&real, bytes, PREFIX, 0o600)?;
+    temporary
+        .persist(&real)
+        .map_err(|error| Error::io("replace", path)(error.error))?;
+    sync_dir(parent(&real))
+}
+
 fn temporary(path: &Path, bytes: &[u8], prefix: &str) -> Result<tempfile::NamedTempFile, Error> {
+    temporary_with(path, bytes, prefix, 0o644)
+}
+
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are of Unix"))]
+fn temporary_with(
+    path: &Path,
+    bytes: &[u8],
+    prefix: &str,
+    mode: u32,
+) -> Result<tempfile::NamedTempFile, Error> {
     let parent = parent(path);
     fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
     let mut builder = tempfile::Builder::new();
@@ -81,7 +104,7 @@ fn temporary(path: &Path, bytes: &[u8], prefix: &str) -> Result<tempfile::NamedT
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o644));
+        builder.permissions(fs::Permissions::from_mode(mode));
     }
     let mut file = builder
         .tempfile_in(parent)

@@ -5,9 +5,10 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::code::{Asked, Codes, Surroundings};
+use super::http::{self, Web};
 use super::library::Library;
-use super::skill::{Kind, Skill};
-use crate::diagnostic::{Diagnostics, Source};
+use super::skill::{Kind, Skill, loaded};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
@@ -69,11 +70,13 @@ pub struct Registry {
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
     surroundings: Surroundings,
     codes: Codes,
+    web: Web,
 }
 
 /// What a plan's tool name stands for.
 const SKILL_PREFIX: &str = "skill:";
 const PERSONA_PREFIX: &str = "persona:";
+const HTTP: &str = "http";
 
 impl Registry {
     /// A registry of these personas, with skills and flows from a library.
@@ -86,6 +89,7 @@ impl Registry {
             skills: Mutex::default(),
             surroundings: Surroundings::default(),
             codes: Codes::default(),
+            web: Web::default(),
         }
     }
 
@@ -109,12 +113,25 @@ impl Registry {
         self.codes.kept()
     }
 
+    /// The same, with a way out.
+    #[must_use]
+    pub fn reaching(mut self, web: Web) -> Self {
+        self.web = web;
+        self
+    }
+
     /// Whether a tool is waited for, and answers by [`Registry::ask`].
     #[must_use]
     pub fn is_asked(&self, tool: &ToolName) -> bool {
-        self.codes
-            .named(tool.as_str())
-            .is_some_and(|code| code.is_asked())
+        let code = || self.codes.named(tool.as_str());
+        tool.as_str() == HTTP || code().is_some_and(|code| code.is_asked())
+    }
+
+    /// Whether a tool asks what the nodes before it said of their work.
+    #[must_use]
+    pub fn wants_about(&self, tool: &ToolName) -> bool {
+        let code = self.codes.named(tool.as_str());
+        code.is_some_and(|code| code.wants_about())
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
@@ -122,8 +139,11 @@ impl Registry {
     /// # Errors
     /// The tool's failure.
     pub async fn ask(&self, tool: &ToolName, asked: Asked) -> Result<Outcome, Failure> {
+        if tool.as_str() == HTTP {
+            return self.web.call(&asked).await;
+        }
         match self.codes.named(tool.as_str()) {
-            Some(code) => code.ask(asked).await,
+            Some(code) => code.ask(asked, &self.web).await,
             None => Err(Failure::new(format!("`{tool}` is not waited for"))),
         }
     }
@@ -141,8 +161,8 @@ impl Registry {
         }
         let loaded = Arc::new(match self.library.skill(name) {
             Ok(None) => Loaded::Unknown,
-            Ok(Some(found)) => match Skill::load(name, found, self.contracts) {
-                Ok(skill) => Loaded::Skill(Arc::new(skill)),
+            Ok(Some(found)) => match loaded(name, found, self.contracts) {
+                Ok(skill) => Loaded::Skill(skill),
                 Err(problems) => Loaded::Broken(problems),
             },
             Err(message) => {
@@ -249,6 +269,24 @@ impl Registry {
         }
     }
 
+    /// Whether a tool is a skill that does no more work than its inputs are long.
+    #[must_use]
+    pub fn is_light(&self, tool: &ToolName) -> bool {
+        tool.as_str()
+            .strip_prefix(SKILL_PREFIX)
+            .and_then(|name| self.skill_named(name))
+            .is_some_and(|skill| skill.is_light())
+    }
+
+    /// Calls such a tool.
+    ///
+    /// # Errors
+    /// The tool's failure.
+    pub fn call_light(&self, tool: &ToolName, inputs: &Object) -> Result<Outcome, Failure> {
+        let name = tool.as_str();
+        self.render(name.strip_prefix(SKILL_PREFIX).unwrap_or(name), inputs)
+    }
+
     /// Renders a skill.
     ///
     /// # Errors
@@ -331,6 +369,24 @@ impl Catalog for Registry {
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
         self.codes
             .find(&self.library, &self.surroundings, flow, node, code)
+    }
+
+    fn http(&self, flow: &Flow, node: &NodeDecl) -> Found {
+        if !http::BUILT_IN {
+            let message = "nodes of `type: http` do not run: this flowctl was built without HTTP";
+            return Found::Broken(
+                Diagnostic::error(Code::NotSupported, message, &flow.source, node.name.span)
+                    .help("build it with `cargo install --path . --features llm`")
+                    .into(),
+            );
+        }
+        Found::Tool(Box::new(ToolInfo {
+            name: ToolName::from(HTTP),
+            signature: Arc::new(http::signature()),
+            effect: Effect::Effectful,
+            digest: Digest::of(b"http 1"),
+            evidence: false,
+        }))
     }
 
     fn selection(&self) -> &Selection {

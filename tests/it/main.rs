@@ -31,10 +31,16 @@ mod flagship;
 mod gates;
 mod harness;
 mod hostile;
+#[cfg(feature = "llm")]
+mod http_client;
+#[cfg(feature = "llm")]
+mod http_nodes;
 mod nodes;
 mod processes;
 mod publish;
 mod secrets;
+#[cfg(feature = "llm")]
+mod server;
 #[cfg(feature = "sign")]
 mod signed;
 mod terraform;

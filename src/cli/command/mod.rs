@@ -4,6 +4,9 @@ mod answer;
 mod batch;
 mod cache;
 mod completions;
+mod connection;
+#[cfg(feature = "llm")]
+mod connection_test;
 mod drive;
 mod evidence;
 mod export;
@@ -50,6 +53,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),
         Command::Evidence(Evidence::Rebuild(_)) => evidence::rebuild(engine, output),
+        Command::Connection(args) => connection::connection(engine, &args, output),
         Command::Completions(args) => completions::completions(&args, output),
     }
 }

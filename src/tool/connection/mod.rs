@@ -15,6 +15,7 @@ mod kind;
 mod listed;
 mod load;
 mod problem;
+mod user_file;
 mod veil;
 
 pub use connection::{Connection, shown};
@@ -25,6 +26,7 @@ pub use kind::{Field, KINDS, Kind};
 pub use listed::{Listed, ListedField};
 pub use load::LoadFrom;
 pub use problem::ConnectionProblem;
+pub use user_file::{Draft, UserFile, import, import_text};
 
 #[cfg(test)]
 mod tests;

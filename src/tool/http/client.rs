@@ -494,7 +494,27 @@ fn shown(url: &Url) -> String {
     format!("{}://{host}{port}{}{query}", url.scheme(), url.path())
 }
 
+/// The same of a text.
+pub(super) fn shown_text(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "…".to_owned(), |url| shown(&url))
+}
+
+/// An address with these parameters behind its own.
+pub(super) fn with_query(url: &str, pairs: &[(String, String)]) -> Result<String, String> {
+    let mut url = Url::parse(url).map_err(|error| error.to_string())?;
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
+    }
+    Ok(url.into())
+}
+
 impl Response {
+    /// What was asked: method and address.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.place.shown
+    }
+
     /// A header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -8,9 +8,15 @@ mod answer;
 #[cfg(feature = "llm")]
 mod client;
 mod events;
+#[cfg(feature = "llm")]
+mod node;
+mod ports;
 mod request;
+mod web;
 
 #[cfg(feature = "llm")]
 pub use client::{Client, Events, Response};
 pub use events::{Event, EventReader, TooLong};
-pub use request::{Error, ErrorKind, Expect, Request, Retry};
+pub use ports::signature;
+pub use request::{Error, ErrorKind, Request, Retry};
+pub use web::{BUILT_IN, Web};

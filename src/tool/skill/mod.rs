@@ -3,6 +3,7 @@
 //! Loading reports every problem with its own file, line and column; rendering is a pure function
 //! of the folder's bytes and the inputs.
 
+mod loaded;
 mod manifest;
 mod render;
 mod templates;
@@ -14,6 +15,7 @@ use crate::port::{Schema, Signature};
 use crate::value::Digest;
 use templates::Templates;
 
+pub(super) use loaded::loaded;
 pub(crate) use render::check_path;
 
 /// What a skill folder offers.
@@ -28,6 +30,8 @@ pub enum Kind {
 /// A loaded skill.
 #[derive(Debug)]
 pub struct Skill {
+    /// Whether it gives values only, each by one pass over its inputs.
+    light: bool,
     name: String,
     kind: Kind,
     description: String,
@@ -73,6 +77,12 @@ impl Skill {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it gives values only, each by one pass over its inputs: no file, and no loop.
+    #[must_use]
+    pub(crate) fn is_light(&self) -> bool {
+        self.light
     }
 
     /// What it offers.
