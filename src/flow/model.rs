@@ -73,8 +73,8 @@ pub struct InputBinding {
     pub binding: Binding,
     /// The key's bytes.
     pub key_span: Span,
-    /// A literal as written, for places inside it. Of what holds expressions nobody asks for that.
-    pub literal: Option<yaml::Node>,
+    /// The value as written, for places inside it.
+    pub node: yaml::Node,
 }
 
 impl InputBinding {

@@ -419,9 +419,11 @@ impl Wiring<'_, '_> {
         schema: &Schema,
         problems: &mut Diagnostics,
     ) {
-        if let (Binding::Literal(value), Some(node)) = (&input.binding, &input.literal) {
+        if let Binding::Literal(value) = &input.binding {
             for violation in schema.check(value) {
-                let at = node.descend(violation.path.iter().map(String::as_str));
+                let at = input
+                    .node
+                    .descend(violation.path.iter().map(String::as_str));
                 problems.push(
                     Diagnostic::error(
                         Code::BadLiteral,
