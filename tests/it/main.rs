@@ -37,6 +37,7 @@ mod http_client;
 mod http_nodes;
 mod nodes;
 mod processes;
+mod promptflow;
 mod publish;
 mod secrets;
 #[cfg(feature = "llm")]
