@@ -108,7 +108,10 @@ fn engine(args: &Args) -> Result<Engine, failure::Failure> {
         secrets: crate::engine::SecretsFile::default(),
         signer: signer.map(std::sync::Arc::new),
         variable: who::variable,
-        surroundings: crate::tool::Surroundings::default(),
+        surroundings: crate::tool::Surroundings {
+            variable: who::variable,
+            ..crate::tool::Surroundings::default()
+        },
     })
 }
 

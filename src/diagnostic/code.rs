@@ -94,6 +94,8 @@ codes! {
     UnknownSkill = "tool::unknown-skill",
     /// A skill's manifest is wrong.
     BadSkill = "tool::bad-skill",
+    /// Python code that cannot be loaded.
+    BadCode = "tool::bad-code",
     /// An input that the tool does not take.
     UnknownPort = "port::unknown-port",
     /// A required port that nothing feeds.
@@ -110,6 +112,8 @@ codes! {
     BadInput = "input::bad-value",
     /// A given input that the flow does not declare.
     UndeclaredInput = "input::undeclared",
+    /// A connection that is not there, or that the tool cannot take.
+    UnknownConnection = "connection::unknown",
     /// No type of connection of that name.
     UnknownConnectionType = "connection::unknown-type",
     /// Two connections of one name in one place.

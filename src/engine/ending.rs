@@ -6,10 +6,11 @@ use super::kept::place;
 use super::observer::Observer;
 use super::publish::{self, manifest};
 use crate::expr::{EvalError, Secrets};
+use crate::python_value::Tagged;
 use crate::run::{
     PublishStarted, RunFailed, RunPaused, RunSealed, RunStarted, RunState, RunSucceeded, StagedFile,
 };
-use crate::value::Object;
+use crate::value::{Object, Value};
 
 impl Driver {
     pub(super) async fn pause(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
@@ -51,7 +52,7 @@ impl Driver {
             .root()
             .outputs
             .iter()
-            .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+            .map(|(name, output)| Ok((name.clone(), given(name, output.eval(&scope)?)?)))
             .collect();
         drop(scope);
         let failed = |message: String, help: Option<String>| RunFailed {
@@ -184,4 +185,17 @@ pub(super) fn subject(state: &RunState, started: &RunStarted) -> String {
         || crate::slug::Slug::of(&started.flow).to_string(),
         str::to_owned,
     )
+}
+
+/// An output of a flow. One that lives in a Python process only cannot be given to anybody.
+pub(super) fn given(name: &str, value: Value) -> Result<Value, EvalError> {
+    let Some(class) = Tagged::object_in(&value) else {
+        return Ok(value);
+    };
+    Err(EvalError::Missing {
+        head: name.to_owned(),
+        message: format!(
+            "it is, or holds, a Python object of the class `{class}`, which has no JSON form; return what `json.dumps` takes"
+        ),
+    })
 }

@@ -82,6 +82,7 @@ impl Engine {
             Some(plan) => {
                 let snapshot = Snapshot {
                     selection: self.surroundings.selection.clone(),
+                    ports: registry.known(),
                     ..snapshot_of(path, registry.library())
                 };
                 Ok((Compiled::new(plan, registry, snapshot), problems))
@@ -129,6 +130,7 @@ impl Engine {
             selection: snapshot.selection.clone(),
             ..self.surroundings.clone()
         })
+        .knowing(&snapshot.ports)
         .reaching(Web::new(self.variable, self.clock));
         let mut problems = Diagnostics::default();
         let plan = compile_with(&registry, &snapshot.root, &mut problems);

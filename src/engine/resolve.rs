@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::attempt::Work;
 use super::driver::Driver;
+use super::ending::given;
 use super::host::NodeHost;
 use super::kept::Kept;
 use super::publish::manifest;
@@ -340,7 +341,13 @@ impl Driver {
                     .scope(*sub)
                     .outputs
                     .iter()
-                    .map(|(name, output)| Ok((name.clone(), output.eval(&scope)?)))
+                    .map(|(name, output)| {
+                        let value = output.eval(&scope)?;
+                        // What aggregations read of a line is no output of it.
+                        let inner = name.starts_with("${");
+                        let value = if inner { value } else { given(name, value)? };
+                        Ok((name.clone(), value))
+                    })
                     .collect();
                 outputs.map(Value::Object)
             }

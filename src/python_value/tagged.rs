@@ -50,6 +50,20 @@ impl<'a> Tagged<'a> {
         }
     }
 
+    /// The class of a live object that is somewhere in a value.
+    #[must_use]
+    pub fn object_in(value: &'a Value) -> Option<&'a str> {
+        match value {
+            Value::Array(items) => items.iter().find_map(Self::object_in),
+            Value::Object(entries) => match Self::read(value) {
+                Some(Self::Object { class, .. }) => Some(class),
+                Some(_) => None,
+                None => entries.values().find_map(Self::object_in),
+            },
+            _ => None,
+        }
+    }
+
     /// An integer, tagged only if it must be.
     #[must_use]
     pub fn int(decimal: &str) -> Value {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Error;
 use super::{RunDir, create_new};
 use crate::flow::Selection;
-use crate::value::Digest;
+use crate::value::{Digest, Value};
 
 /// Everything that a plan was compiled from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Snapshot {
     /// What of the flow was wanted.
     #[serde(default, skip_serializing_if = "Selection::is_all")]
     pub selection: Selection,
+    /// What was found out of code beside flows, by the name of its tool.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, Value>,
 }
 
 /// The files of a skill.

@@ -85,6 +85,43 @@ impl Library {
         Ok(bytes)
     }
 
+    /// A file beside a flow: what was kept under the key, or what is at the path now.
+    ///
+    /// # Errors
+    /// A sentence fragment.
+    pub fn asset(&self, key: &str, path: &Path) -> Result<Vec<u8>, String> {
+        let mut flows = self.flows.lock().expect("no holder panics");
+        if let Some(bytes) = flows.get(key) {
+            return Ok(bytes.clone());
+        }
+        if self.is_kept() {
+            return Err("it is not in the run's snapshot".to_owned());
+        }
+        let bytes = read_file(path, MAX_SKILL_BYTES).map_err(|error| plain(&error))?;
+        flows.insert(key.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Whether only what was kept is given.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        matches!(self.kind, Kind::Kept)
+    }
+
+    /// Kept files whose key begins so, by the rest of the key; none of a live workspace.
+    #[must_use]
+    pub fn kept_below(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+        if !self.is_kept() {
+            return BTreeMap::new();
+        }
+        let flows = self.flows.lock().expect("no holder panics");
+        let below = flows.iter().filter_map(|(path, bytes)| {
+            let rest = path.strip_prefix(prefix)?;
+            Some((rest.to_owned(), bytes.clone()))
+        });
+        below.collect()
+    }
+
     /// A skill's files; `Ok(None)` when there is no such skill.
     ///
     /// # Errors
@@ -168,6 +205,21 @@ impl Library {
             self.skills.lock().expect("no holder panics").clone(),
         )
     }
+}
+
+/// A file that is one, and not larger than there is room for.
+fn read_file(path: &Path, room: u64) -> std::io::Result<Vec<u8>> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    if found.len() > room {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {} MiB",
+            room >> 20
+        )));
+    }
+    std::fs::read(path)
 }
 
 fn plain(error: &std::io::Error) -> String {

@@ -12,6 +12,7 @@ mod left_behind;
 mod library;
 mod log_file;
 mod process;
+pub mod prompt;
 pub mod python;
 mod redact;
 mod registry;

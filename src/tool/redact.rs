@@ -49,6 +49,23 @@ impl Redactor {
         for value in values {
             add_forms(&value, &mut forms);
         }
+        Self::of_forms(forms.into_iter().map(String::into_bytes).collect())
+    }
+
+    /// Takes out what both do.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (_, None) => self.clone(),
+            (None, _) => other.clone(),
+            (Some(one), Some(two)) => {
+                let all = one.by_first.iter().chain(&two.by_first);
+                Self::of_forms(all.flatten().cloned().collect())
+            }
+        }
+    }
+
+    fn of_forms(forms: BTreeSet<Vec<u8>>) -> Self {
         if forms.is_empty() {
             return Self::default();
         }
@@ -58,7 +75,7 @@ impl Redactor {
             .expect("secrets are far smaller than what an automaton holds");
         let mut by_first = vec![Vec::new(); 256];
         for form in forms {
-            by_first[usize::from(form.as_bytes()[0])].push(form.into_bytes());
+            by_first[usize::from(form[0])].push(form);
         }
         for same in &mut by_first {
             same.sort_by_key(|form| std::cmp::Reverse(form.len()));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::code::{Asked, Surroundings};
+use super::code::{Asked, Codes, Surroundings};
 use super::http::{self, Web};
 use super::library::Library;
 use super::skill::{Kind, Skill};
@@ -70,6 +70,7 @@ pub struct Registry {
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
     surroundings: Surroundings,
     web: Web,
+    codes: Codes,
 }
 
 /// What a plan's tool name stands for.
@@ -88,6 +89,7 @@ impl Registry {
             skills: Mutex::default(),
             surroundings: Surroundings::default(),
             web: Web::default(),
+            codes: Codes::default(),
         }
     }
 
@@ -105,10 +107,24 @@ impl Registry {
         self
     }
 
+    /// The same, with what was found out of code beside flows when a run began.
+    #[must_use]
+    pub fn knowing(self, ports: &BTreeMap<String, Value>) -> Self {
+        self.codes.know(ports);
+        self
+    }
+
+    /// What was found out of code beside flows.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<String, Value> {
+        self.codes.kept()
+    }
+
     /// Whether a tool is waited for, and answers by [`Registry::ask`].
     #[must_use]
     pub fn is_asked(&self, tool: &ToolName) -> bool {
-        tool.as_str() == HTTP
+        let code = || self.codes.named(tool.as_str());
+        tool.as_str() == HTTP || code().is_some_and(|code| code.is_asked())
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
@@ -119,7 +135,10 @@ impl Registry {
         if tool.as_str() == HTTP {
             return self.web.call(&asked).await;
         }
-        Err(Failure::new(format!("`{tool}` is not waited for")))
+        match self.codes.named(tool.as_str()) {
+            Some(code) => code.ask(asked).await,
+            None => Err(Failure::new(format!("`{tool}` is not waited for"))),
+        }
     }
 
     /// Where files come from.
@@ -223,6 +242,9 @@ impl Registry {
         if let Some(name) = tool.as_str().strip_prefix(SKILL_PREFIX) {
             return self.render(name, call.inputs);
         }
+        if let Some(code) = self.codes.named(tool.as_str()) {
+            return code.render(call.inputs);
+        }
         let name = tool
             .as_str()
             .strip_prefix(PERSONA_PREFIX)
@@ -320,19 +342,8 @@ impl Catalog for Registry {
     }
 
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
-        Found::Broken(
-            Diagnostic::error(
-                Code::NotSupported,
-                format!(
-                    "nodes of `type: {}` do not run in this version",
-                    code.kind.word()
-                ),
-                &flow.source,
-                node.name.span,
-            )
-            .help("a `type: process` node can run any command, also Python")
-            .into(),
-        )
+        self.codes
+            .find(&self.library, &self.surroundings, flow, node, code)
     }
 
     fn http(&self, flow: &Flow, node: &NodeDecl) -> Found {

@@ -1,23 +1,40 @@
 //! What nodes of Python code, prompts and models run: found beside the flow when the plan is made,
 //! called when the node starts.
+//!
+//! What is found out of Python code is kept with a run ([`Codes::kept`]), so that nobody starts
+//! Python to look at one.
 
 mod call;
+mod find;
 mod folder;
+mod home;
 mod ports;
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-
-use crate::flow::Selection;
+use std::sync::{Arc, Mutex};
 
 pub use call::Asked;
 
+use super::library::Library;
+use super::python::Promptflow;
+use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
+use crate::plan::Found;
+use crate::value::Value;
+use call::Code;
+use find::Finder;
+use home::Home;
+use ports::Ports;
+
 /// What code beside flows needs of the world.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Surroundings {
     /// Where relative paths begin when the flow is not found from where the command was typed.
     pub workspace: PathBuf,
     /// The Python to run; searched for when it is not said.
     pub python: Option<PathBuf>,
+    /// Who answers `import promptflow`.
+    pub promptflow: Promptflow,
     /// Variables that win over those of the flow.
     pub environment: Vec<(String, String)>,
     /// Files and folders of connections.
@@ -26,4 +43,79 @@ pub struct Surroundings {
     pub selection: Selection,
     /// How many Python processes a batch may use; at least one.
     pub processes: usize,
+    /// Reads an environment variable.
+    pub variable: fn(&str) -> Option<String>,
+}
+
+impl Default for Surroundings {
+    /// Nothing, nowhere.
+    fn default() -> Self {
+        Self {
+            workspace: PathBuf::new(),
+            python: None,
+            promptflow: Promptflow::default(),
+            environment: Vec::new(),
+            connections: Vec::new(),
+            selection: Selection::default(),
+            processes: 1,
+            variable: |_| None,
+        }
+    }
+}
+
+/// The code of the flows of one plan.
+#[derive(Default)]
+pub(super) struct Codes {
+    /// By the tool's name.
+    found: Mutex<HashMap<String, Arc<Code>>>,
+    /// By the flow file: where its code runs.
+    homes: Mutex<HashMap<String, Arc<Home>>>,
+    /// By the tool's name.
+    ports: Mutex<BTreeMap<String, Ports>>,
+}
+
+impl Codes {
+    /// What was found out, to be kept.
+    pub(super) fn kept(&self) -> BTreeMap<String, Value> {
+        let ports = self.ports.lock().expect("no holder panics");
+        let value = |ports: &Ports| serde_json::to_value(ports).expect("plain data becomes JSON");
+        ports
+            .iter()
+            .map(|(name, ports)| (name.clone(), value(ports)))
+            .collect()
+    }
+
+    /// Takes what was kept; what cannot be read is found out again.
+    pub(super) fn know(&self, kept: &BTreeMap<String, Value>) {
+        let read = kept.iter().filter_map(|(name, value)| {
+            let ports = serde_json::from_value(value.clone()).ok()?;
+            Some((name.clone(), ports))
+        });
+        self.ports.lock().expect("no holder panics").extend(read);
+    }
+
+    /// What a node runs.
+    pub(super) fn find(
+        &self,
+        library: &Library,
+        surroundings: &Surroundings,
+        flow: &Flow,
+        node: &NodeDecl,
+        code: &CodeDecl,
+    ) -> Found {
+        let finder = Finder {
+            codes: self,
+            library,
+            surroundings,
+            flow,
+            node,
+            code,
+        };
+        finder.find()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<Arc<Code>> {
+        let found = self.found.lock().expect("no holder panics");
+        found.get(name).cloned()
+    }
 }

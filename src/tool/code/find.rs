@@ -1,0 +1,403 @@
+//! Finding code: what a node of a plan runs, and what it takes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::call::{Code, Function, Place};
+use super::folder::python_sources;
+use super::home::{Home, own_folder};
+use super::ports::{Input, Ports};
+use super::{Codes, Surroundings};
+use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics};
+use crate::expr::Binding;
+use crate::flow::{CodeDecl, CodeKind, CodeSource, Flow, KindDecl, NodeDecl, Spanned};
+use crate::id::ToolName;
+use crate::plan::{Found, ToolInfo};
+use crate::port::Effect;
+use crate::tool::library::Library;
+use crate::tool::prompt::Template;
+use crate::tool::python::{Description, Kind, Raised};
+use crate::value::{Digest, Value};
+
+/// Everything that finding takes.
+pub(super) struct Finder<'a> {
+    pub(super) codes: &'a Codes,
+    pub(super) library: &'a Library,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) flow: &'a Flow,
+    pub(super) node: &'a NodeDecl,
+    pub(super) code: &'a CodeDecl,
+}
+
+impl Finder<'_> {
+    pub(super) fn find(&self) -> Found {
+        match self.code.kind {
+            CodeKind::Prompt => self.prompt(),
+            CodeKind::Python | CodeKind::CustomLlm => self.function(),
+            CodeKind::Llm => self.broken(
+                Problem::NotSupported,
+                "nodes of `type: llm` do not run in this version".to_owned(),
+                self.node.name.span,
+                "call the model in a node of `type: python`",
+            ),
+        }
+    }
+
+    fn broken(
+        &self,
+        code: Problem,
+        message: String,
+        span: crate::diagnostic::Span,
+        help: &str,
+    ) -> Found {
+        let problem = Diagnostic::error(code, message, &self.flow.source, span);
+        Found::Broken(problem.help(help).into())
+    }
+
+    /// The tool's name: one for each node, because each has its own module and connections.
+    fn name(&self) -> String {
+        let kind = self.code.kind.word();
+        format!("{kind}:{}#{}", self.flow.source.path, self.node.name.value)
+    }
+
+    fn home(&self) -> Arc<Home> {
+        let mut homes = self.codes.homes.lock().expect("no holder panics");
+        let home = homes
+            .entry(self.flow.source.path.clone())
+            .or_insert_with(|| {
+                let kept = self.library.kept_below(&self.prefix());
+                Arc::new(Home::of(self.flow, kept, self.surroundings))
+            });
+        Arc::clone(home)
+    }
+
+    /// What paths of the flow's folder begin with where files are kept.
+    fn prefix(&self) -> String {
+        let path = &self.flow.source.path;
+        let end = path.rfind('/').map_or(0, |at| at + 1);
+        path[..end].to_owned()
+    }
+
+    /// A file of the flow's folder; kept with the run.
+    fn file(&self, path: &Spanned<String>) -> Result<Vec<u8>, Found> {
+        let home = self.home();
+        let key = format!("{}{}", self.prefix(), path.value);
+        self.library
+            .asset(&key, &home.locate(&path.value))
+            .map_err(|message| {
+                self.broken(
+                    Problem::FileUnreadable,
+                    format!("cannot read `{}`: {message}", path.value),
+                    path.span,
+                    "the path is relative to the flow's folder",
+                )
+            })
+    }
+
+    fn text(&self, path: &Spanned<String>) -> Result<String, Found> {
+        String::from_utf8(self.file(path)?).map_err(|_| {
+            self.broken(
+                Problem::FileNotUtf8,
+                format!("`{}` is not UTF-8", path.value),
+                path.span,
+                "save it as UTF-8",
+            )
+        })
+    }
+
+    fn tool(&self, code: Code, ports: &Ports, effect: Effect, digest: Digest) -> Found {
+        let name = self.name();
+        let mut found = self.codes.found.lock().expect("no holder panics");
+        found.insert(name.clone(), Arc::new(code));
+        Found::Tool(Box::new(ToolInfo {
+            name: ToolName::from(name),
+            signature: Arc::new(ports.signature()),
+            effect,
+            digest,
+            evidence: false,
+        }))
+    }
+
+    fn prompt(&self) -> Found {
+        let CodeSource::File(path) = &self.code.source else {
+            return self.broken(
+                Problem::Conflict,
+                "a prompt is a file beside the flow".to_owned(),
+                self.code.source.name().span,
+                "write `source: { type: code, path: FILE.jinja2 }`",
+            );
+        };
+        let text = match self.text(path) {
+            Ok(text) => text,
+            Err(broken) => return broken,
+        };
+        let shown = self.home().locate(&path.value);
+        match Template::load(&shown.to_string_lossy(), &text) {
+            Ok(template) => {
+                let ports = Ports {
+                    open: true,
+                    ..Ports::default()
+                };
+                let digest = Digest::of_parts([b"prompt".as_slice(), text.as_bytes()]);
+                self.tool(Code::Prompt(template), &ports, Effect::Pure, digest)
+            }
+            Err(problems) => Found::Broken(problems),
+        }
+    }
+
+    fn function(&self) -> Found {
+        let place = match &self.code.source {
+            CodeSource::File(path) => {
+                if let Err(broken) = self.file(path) {
+                    return broken;
+                }
+                Place::File(path.value.clone())
+            }
+            CodeSource::Package { tool, .. } => Place::Package(tool.value.clone()),
+        };
+        let template = match &self.code.source {
+            CodeSource::Package {
+                path: Some(path), ..
+            } => match self.text(path) {
+                Ok(text) => Some(text),
+                Err(broken) => return broken,
+            },
+            _ => None,
+        };
+        let sources = self.sources();
+        let ports = match self.ports(&place) {
+            Ok(ports) => ports,
+            Err(broken) => return broken,
+        };
+        let connections = match self.connections(&ports) {
+            Ok(connections) => connections,
+            Err(problems) => return Found::Broken(problems),
+        };
+        let is_template = |input: &&Input| input.kind.as_deref() == Some("prompt_template");
+        let prompt = template.as_ref().and_then(|text| {
+            let input = ports.inputs.iter().find(is_template)?;
+            Some((input.name.clone(), text.clone()))
+        });
+        let mut parts: Vec<&[u8]> = vec![b"python", ports.version.as_bytes()];
+        for (path, bytes) in &sources {
+            parts.extend([path.as_bytes(), bytes.as_slice()]);
+        }
+        parts.extend(template.as_ref().map(String::as_bytes));
+        let digest = Digest::of_parts(parts);
+        // The template and the connections are given here, and by nobody else.
+        let mut open = ports.clone();
+        for input in &mut open.inputs {
+            let given = prompt.as_ref().is_some_and(|(name, _)| *name == input.name);
+            input.required &= !given;
+        }
+        open.open |= template.is_some();
+        let function = Function {
+            home: self.home(),
+            place,
+            node: self.node.name.value.to_string(),
+            connections,
+            prompt,
+            aggregation: self.node.aggregation,
+        };
+        self.tool(
+            Code::Python(Box::new(function)),
+            &open,
+            Effect::Effectful,
+            digest,
+        )
+    }
+
+    /// The Python files that the function is made of: its own, and those that no other node names.
+    /// All of them are kept with the run.
+    fn sources(&self) -> BTreeMap<String, Vec<u8>> {
+        let named = |node: &NodeDecl| match &node.kind {
+            KindDecl::Code(code) => match &code.source {
+                CodeSource::File(path) => Some(path.value.clone()),
+                CodeSource::Package { .. } => None,
+            },
+            _ => None,
+        };
+        let own = match &self.code.source {
+            CodeSource::File(path) => Some(path.value.clone()),
+            CodeSource::Package { .. } => None,
+        };
+        let others: Vec<String> = self.flow.nodes.iter().filter_map(named).collect();
+        let prefix = self.prefix();
+        let all: BTreeMap<String, Vec<u8>> = if self.library.is_kept() {
+            self.library.kept_below(&prefix)
+        } else {
+            let own = own_folder(&self.flow.source.path, Path::new(""));
+            python_sources(&own)
+                .into_iter()
+                .filter_map(|(path, at)| {
+                    let bytes = self.library.asset(&format!("{prefix}{path}"), &at).ok()?;
+                    Some((path, bytes))
+                })
+                .collect()
+        };
+        all.into_iter()
+            .filter(|(path, _)| path.ends_with(".py"))
+            .filter(|(path, _)| own.as_ref() == Some(path) || !others.contains(path))
+            .collect()
+    }
+
+    fn ports(&self, place: &Place) -> Result<Ports, Found> {
+        let name = self.name();
+        let known = self.codes.ports.lock().expect("no holder panics");
+        if let Some(ports) = known.get(&name) {
+            return Ok(ports.clone());
+        }
+        drop(known);
+        let span = self.code.source.name().span;
+        let failed = |message: String, help: Option<String>| {
+            let problem = Diagnostic::error(
+                Problem::BadCode,
+                format!(
+                    "`{}` cannot be loaded: {message}",
+                    self.code.source.name().value
+                ),
+                &self.flow.source,
+                span,
+            );
+            Found::Broken(match help {
+                Some(help) => problem.help(help).into(),
+                None => problem.into(),
+            })
+        };
+        let home = self.home();
+        let (python, folder) = home
+            .python()
+            .map_err(|failure| failed(failure.message, failure.help))?;
+        let reference = place.reference(folder, self.node.name.value.as_str());
+        let described = python
+            .describe(&[reference])
+            .map_err(|failure| failed(failure.message, failure.help))?;
+        let description = match described.into_iter().next() {
+            Some(Ok(description)) => description,
+            Some(Err(raised)) => {
+                let Raised { help, .. } = &raised;
+                let help = help.clone();
+                return Err(failed(raised.failure().message, help));
+            }
+            None => return Err(failed("it was not described".to_owned(), None)),
+        };
+        let ports = ports_of(&description);
+        let mut known = self.codes.ports.lock().expect("no holder panics");
+        known.insert(name, ports.clone());
+        Ok(ports)
+    }
+
+    /// The connections that the flow names for this node. They must be there, unless the run has
+    /// begun: then only whoever drives it needs them.
+    fn connections(&self, ports: &Ports) -> Result<Vec<(String, String)>, Diagnostics> {
+        let mut named = Vec::new();
+        let mut problems = Diagnostics::default();
+        for input in ports
+            .inputs
+            .iter()
+            .filter(|input| !input.connection.is_empty())
+        {
+            let Some(given) = self.node.inputs.get(&input.name) else {
+                continue;
+            };
+            let Binding::Literal(Value::String(name)) = &given.binding else {
+                continue;
+            };
+            if name.is_empty() {
+                continue;
+            }
+            if !self.library.is_kept()
+                && let Err(problem) = self.check_connection(name, &input.connection)
+            {
+                let (message, help) = problem;
+                let mut diagnostic = Diagnostic::error(
+                    Problem::UnknownConnection,
+                    message,
+                    &self.flow.source,
+                    given.node.span,
+                );
+                for line in help {
+                    diagnostic = diagnostic.help(line);
+                }
+                problems.push(diagnostic);
+            }
+            named.push((input.name.clone(), name.clone()));
+        }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok(named)
+        }
+    }
+
+    fn check_connection(
+        &self,
+        name: &str,
+        classes: &[String],
+    ) -> Result<(), (String, Vec<String>)> {
+        let home = self.home();
+        let all = home.connections().map_err(|problems| {
+            let first = problems.iter().next();
+            let message = first.map_or("", |problem| problem.message.as_str());
+            (
+                format!("the connections cannot be read: {message}"),
+                vec!["`flowctl connection list` shows what is wrong".to_owned()],
+            )
+        })?;
+        let connection = all
+            .get(name)
+            .map_err(|problem| (problem.message, problem.help))?;
+        let class = connection.class();
+        // A strong type of the author's is a custom connection where it is kept.
+        let fits = classes.iter().any(|wanted| wanted == class)
+            || class == "CustomConnection"
+            || classes.iter().any(|wanted| wanted == "object");
+        if fits {
+            return Ok(());
+        }
+        Err((
+            format!(
+                "`{name}` is of the class `{class}`, and the tool takes `{}`",
+                classes.join("` or `")
+            ),
+            vec![
+                "name a connection of that class; `flowctl connection list` shows them".to_owned(),
+            ],
+        ))
+    }
+}
+
+fn ports_of(description: &Description) -> Ports {
+    let input = |parameter: &crate::tool::python::Parameter| {
+        let kind = match parameter.kind {
+            Kind::Int => Some("int"),
+            Kind::Double => Some("double"),
+            Kind::Bool => Some("bool"),
+            Kind::String => Some("string"),
+            Kind::List => Some("list"),
+            Kind::Object => Some("object"),
+            Kind::PromptTemplate => Some("prompt_template"),
+            Kind::Secret
+            | Kind::Image
+            | Kind::FilePath
+            | Kind::AssistantDefinition
+            | Kind::Connection => None,
+        };
+        Input {
+            name: parameter.name.clone(),
+            required: parameter.required,
+            kind: kind.map(str::to_owned),
+            connection: if parameter.kind == Kind::Connection {
+                parameter.connections.clone()
+            } else {
+                Vec::new()
+            },
+        }
+    };
+    Ports {
+        inputs: description.parameters.iter().map(input).collect(),
+        open: description.keywords,
+        version: String::new(),
+    }
+}
