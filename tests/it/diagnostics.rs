@@ -1583,6 +1583,33 @@ fn a_broken_template_of_a_skill_is_reported_in_its_own_file() {
 }
 
 // ------------------------------------------------------------------------------------------------
+// Connections
+// ------------------------------------------------------------------------------------------------
+
+#[test]
+fn unknown_connection_type() {
+    let test = Test::new().file(
+        "connections.yaml",
+        "a: { type: openai, api_key: hush }\nb: { type: serp, api_keys: hush }\n",
+    );
+    assert_snapshot!(test.run(["connection", "list"]), @"error[connection::unknown-type]");
+}
+
+#[test]
+fn duplicate_connection() {
+    let test = Test::new()
+        .file("connections/a.yaml", "name: c\ntype: serp\n")
+        .file("connections/b.yaml", "\nname: c\ntype: serp\n");
+    assert_snapshot!(test.run(["connection", "list"]), @"error[connection::duplicate]");
+}
+
+#[test]
+fn exposed_connections() {
+    let test = Test::new().file("connections.yaml", "c: { type: serp, api_key: hush }\n");
+    assert_snapshot!(test.run(["connection", "list"]), @"warning[connection::exposed]");
+}
+
+// ------------------------------------------------------------------------------------------------
 // The page
 // ------------------------------------------------------------------------------------------------
 
