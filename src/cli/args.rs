@@ -49,6 +49,7 @@ impl Command {
     pub(super) fn signing_key(&self) -> Option<&std::path::Path> {
         let signing = match self {
             Self::Run(args) => &args.drive.signing,
+            Self::Batch(args) => &args.drive.signing,
             Self::Resume(args) => &args.drive.signing,
             Self::Approve(args) => &args.drive.signing,
             Self::Reject(args) => &args.signing,
@@ -64,6 +65,8 @@ impl Command {
 pub(super) enum Command {
     /// Start a run of a flow.
     Run(Run),
+    /// Run a flow once for each row of a file.
+    Batch(Batch),
     /// Go on with a run: after an approval, a failure or an interruption.
     Resume(Resume),
     /// Say yes to a gate that waits.
@@ -114,9 +117,9 @@ pub(super) struct Secrets {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Drive {
-    /// Nodes at the same time.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) concurrency: u16,
+    /// Nodes at the same time [default: 16; of a batch, 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: Option<u16>,
     #[command(flatten)]
     pub(super) secrets: Secrets,
     /// Print one JSON object on stdout.
@@ -205,6 +208,34 @@ pub(super) struct Run {
     /// written in the flow: `-i fetch.output=…`.
     #[arg(long, value_name = "NODE")]
     pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Batch {
+    /// The flow file, or the folder of a `flow.dag.yaml`.
+    pub(super) flow: String,
+    /// The rows: a .jsonl, .json, .csv or .tsv file, or a folder of them.
+    #[arg(long, value_name = "PATH")]
+    pub(super) data: Option<PathBuf>,
+    /// An input of each line: `NAME=${data.COLUMN}`, `NAME=${run.inputs.NAME}`,
+    /// `NAME=${run.outputs.NAME}`, or `NAME=text`. Inputs that are not mapped are the flow's defaults,
+    /// or else the columns of their name.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) map: Vec<String>,
+    /// The earlier batch of which `${run.…}` speaks.
+    #[arg(long, value_name = "RUN", conflicts_with = "failed_of")]
+    pub(super) run: Option<String>,
+    /// Run the lines again that failed in this batch, as they were.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "map"])]
+    pub(super) failed_of: Option<String>,
+    /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "ID")]
+    pub(super) run_id: Option<String>,
+    /// The variant of a node instead of its default (Prompt Flow).
+    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
+    pub(super) variant: Option<crate::flow::Variant>,
     #[command(flatten)]
     pub(super) drive: Drive,
 }

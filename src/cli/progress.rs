@@ -22,6 +22,72 @@ pub(super) struct Progress<'o> {
     bars: HashMap<NodePath, ProgressBar>,
     quiet: bool,
     width: usize,
+    /// Of a batch: its lines.
+    lines: Option<Lines>,
+}
+
+/// The lines of a batch as one bar: what each of their nodes does would bury everything.
+struct Lines {
+    /// What paths of lines begin with.
+    prefix: String,
+    bar: ProgressBar,
+    failed: u64,
+}
+
+impl Lines {
+    fn of(plan: &Plan, live: Option<&MultiProgress>) -> Option<Self> {
+        let root = plan.root();
+        let node = root.nodes.first()?;
+        let is_batch = root.inputs.keys().eq([crate::flow::ROWS])
+            && node.foreach.is_some()
+            && matches!(node.step, crate::plan::Step::Flow(_));
+        if !is_batch {
+            return None;
+        }
+        let bar = match live {
+            Some(live) => live.add(ProgressBar::new(0)),
+            None => ProgressBar::hidden(),
+        };
+        let template = "  {bar:30} {pos}/{len} lines  {elapsed}  {per_sec}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Some(Self {
+            prefix: format!("{}[", node.name),
+            bar,
+            failed: 0,
+        })
+    }
+
+    /// Whether an event is one of a line, and so said.
+    fn takes(&mut self, event: &Event) -> bool {
+        let (path, failed) = match &event.payload {
+            Payload::ForeachExpanded(data) => {
+                let name = self.prefix.trim_end_matches('[');
+                if data.node.as_str() == name {
+                    self.bar.set_length(data.items.len() as u64);
+                }
+                return false;
+            }
+            Payload::NodeSucceeded(data) => (&data.node, false),
+            Payload::NodeFailed(data) => (&data.node, data.retry_at.is_none()),
+            Payload::NodeStarted(data) => (&data.node, false),
+            Payload::NodeBypassed(data) => (&data.node, false),
+            _ => return false,
+        };
+        let Some(rest) = path.as_str().strip_prefix(&self.prefix) else {
+            return false;
+        };
+        let ends = !matches!(event.payload, Payload::NodeStarted(_)) && rest.ends_with(']');
+        if ends && !rest.contains('/') {
+            self.bar.inc(1);
+            if failed {
+                self.failed += 1;
+                self.bar.set_message(format!("{} failed", self.failed));
+            }
+        }
+        true
+    }
 }
 
 impl<'o> Progress<'o> {
@@ -34,6 +100,7 @@ impl<'o> Progress<'o> {
             .max()
             .unwrap_or(0);
         Self {
+            lines: Lines::of(plan, live.as_ref()),
             output,
             live,
             bars: HashMap::new(),
@@ -78,6 +145,9 @@ impl<'o> Progress<'o> {
 impl Observer for Progress<'_> {
     fn event(&mut self, _: &Plan, state: &RunState, event: &Event) {
         tracing::debug!(seq = event.seq, event = event.payload.word(), "journaled");
+        if self.lines.as_mut().is_some_and(|lines| lines.takes(event)) {
+            return;
+        }
         match &event.payload {
             Payload::NodeStarted(data) => self.running(&data.node),
             Payload::NodeSucceeded(data) => {
@@ -202,6 +272,9 @@ impl Drop for Objects {
 
 impl Drop for Progress<'_> {
     fn drop(&mut self) {
+        if let Some(lines) = &self.lines {
+            lines.bar.finish_and_clear();
+        }
         for bar in self.bars.values() {
             bar.finish_and_clear();
         }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod attempt;
+mod batch;
 mod cache;
 mod carry;
 mod compiled;
@@ -28,6 +29,7 @@ mod secrets;
 mod start;
 mod target;
 
+pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
 pub use environment::{Engine, Who};

@@ -262,6 +262,22 @@ impl OpenRun {
         self.kept(|kept| Ok(Some(kept.value(output.seq)?.0)))
     }
 
+    /// What the tool of a node said of its work besides, if it said something.
+    ///
+    /// # Errors
+    /// A record that is damaged.
+    pub fn about(&self, id: InstanceId) -> Result<Option<Value>, Error> {
+        let Some(output) = self.state.instance(id).output else {
+            return Ok(None);
+        };
+        Ok(match self.kept(|kept| kept.payload(output.seq))? {
+            Payload::NodeSucceeded(data) => data
+                .about
+                .and_then(|about| serde_json::from_str(about.get()).ok()),
+            _ => None,
+        })
+    }
+
     /// The flow's outputs, once it has succeeded.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod http;
 mod left_behind;
 mod library;
+pub mod llm;
 mod log_file;
 mod process;
 pub mod prompt;

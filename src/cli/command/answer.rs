@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Result;
-use super::drive::{Manner, drive, runtime, with_code, with_secrets};
+use super::drive::{CONCURRENCY, Manner, drive, runtime, with_code, with_secrets};
 use crate::cli::args::{Approve, Cancel, Reject, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -39,7 +39,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
     )?;
     let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };

@@ -1,6 +1,6 @@
 //! Driving a run to where it ends or pauses, for all commands that do.
 
-use super::Result;
+use super::{Result, batch};
 use crate::cli::args::{Code, Secrets};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -8,8 +8,11 @@ use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::{report, signals, who};
 use crate::engine::{
-    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, SecretsFile,
+    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, Results, SecretsFile,
 };
+
+/// Nodes at the same time, when nobody says otherwise.
+pub(super) const CONCURRENCY: u16 = 16;
 
 /// How to drive.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +104,15 @@ pub(super) fn conclude(run: &OpenRun, ended: Ended, manner: Manner, output: &mut
         Ended::Interrupted => "interrupted",
         _ => run.state.status().word(),
     };
+    if let Some(results) = Results::of(run)? {
+        let dir = run.dir.path.join("batch");
+        let exit = batch::conclude(&dir, run, &results, status, manner.json, output)?;
+        return Ok(if ended == Ended::Succeeded {
+            exit
+        } else {
+            ended.into()
+        });
+    }
     if manner.json {
         output.json(
             &serde_json::to_string_pretty(&report::json(run, status)?).expect("JSON becomes text"),

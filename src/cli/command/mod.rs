@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod answer;
+mod batch;
 mod cache;
 mod completions;
 mod connection;
@@ -33,6 +34,7 @@ type Result = std::result::Result<Exit, Failure>;
 pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Result {
     match command {
         Command::Run(args) => run::run(engine, &args, output),
+        Command::Batch(args) => batch::batch(engine, &args, output),
         Command::Resume(args) => run::resume(engine, &args, output),
         Command::Approve(args) => answer::approve(engine, &args, output),
         Command::Reject(args) => answer::reject(engine, &args, output),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Result;
-use super::drive::{Manner, conclude, drive, tell_edited, with_code, with_secrets};
+use super::drive::{CONCURRENCY, Manner, conclude, drive, tell_edited, with_code, with_secrets};
 use crate::cli::args::{Resume, Run};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -70,14 +70,14 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         ));
     }
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };
     drive(driver, None, manner, output)
 }
 
-fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
+pub(super) fn invalid(problems: Diagnostics, json: bool, output: &mut Output) -> Result {
     if json {
         output.json(
             &serde_json::to_string_pretty(&report::invalid(&problems)).expect("JSON becomes text"),
@@ -191,7 +191,7 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
     );
     let dir = engine.layout.find(&args.run)?;
     let manner = Manner {
-        concurrency: args.drive.concurrency,
+        concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
         outputs: true,
     };

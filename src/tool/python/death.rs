@@ -39,7 +39,8 @@ impl Death {
         }
         let mut message = self.cause();
         if let Some(place) = crashed_at(&self.tail) {
-            message.push_str(&format!("\n  in {place}"));
+            message.push_str("\n  in ");
+            message.push_str(&place);
         }
         let lines = last_lines(&self.tail);
         if !lines.is_empty() {

@@ -86,22 +86,18 @@ impl Search {
         if shims.file_name()? != "shims" || !root.join("versions").is_dir() {
             return None;
         }
-        let chosen = match self
+        let asked = self
             .pyenv_version
             .as_deref()
-            .filter(|version| !version.is_empty())
-        {
-            Some(version) => version.replace(':', "\n"),
-            None => {
-                let folder = std::path::absolute(self.folders.first()?).ok()?;
-                let local = folder
-                    .ancestors()
-                    .find_map(|dir| std::fs::read_to_string(dir.join(".python-version")).ok());
-                match local {
-                    Some(local) => local,
-                    None => std::fs::read_to_string(root.join("version")).ok()?,
-                }
-            }
+            .filter(|version| !version.is_empty());
+        let chosen = if let Some(version) = asked {
+            version.replace(':', "\n")
+        } else {
+            let folder = std::path::absolute(self.folders.first()?).ok()?;
+            let local = folder
+                .ancestors()
+                .find_map(|dir| std::fs::read_to_string(dir.join(".python-version")).ok());
+            local.or_else(|| std::fs::read_to_string(root.join("version")).ok())?
         };
         let version = chosen
             .lines()

@@ -12,6 +12,7 @@ mod process;
 mod request;
 mod wire;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -59,7 +60,8 @@ static SOURCES: LazyLock<String> = LazyLock::new(|| {
     ];
     let mut text = format!("{}\n", MODULES.len());
     for (name, source) in MODULES {
-        text.push_str(&format!("{name} {}\n{source}", source.len()));
+        writeln!(text, "{name} {}", source.len()).expect("writing to a String cannot fail");
+        text.push_str(source);
     }
     text
 });
@@ -181,13 +183,13 @@ impl Python {
     pub fn describe(
         &self,
         references: &[Reference],
-    ) -> Result<Vec<Result<Description, Raised>>, Failure> {
+    ) -> Result<Vec<Result<Description, Box<Raised>>>, Failure> {
         if references.is_empty() {
             return Ok(Vec::new());
         }
         let worker = self.worker(0)?;
         let header = json!({ "op": "describe", "references": references });
-        let (id, receiver) = self.ask(&worker, header, None, None)?;
+        let (id, receiver) = ask(&worker, header, None, None)?;
         let payload = wait(receiver).unwrap_or_else(|| {
             worker.cancel(id);
             Err(Failure::new(format!(
@@ -199,21 +201,6 @@ impl Python {
             ))
         })?;
         read_descriptions(&payload.1)
-    }
-
-    fn ask(
-        &self,
-        worker: &Worker,
-        header: serde_json::Value,
-        payload: Option<&[u8]>,
-        log: Option<Log>,
-    ) -> Result<(u64, oneshot::Receiver<Reply>), Failure> {
-        let serde_json::Value::Object(header) = header else {
-            return Err(Failure::new("a request is an object"));
-        };
-        worker
-            .ask(header, payload, log)
-            .ok_or_else(|| Failure::new("its Python process has just ended"))
     }
 
     /// Calls a tool. Dropping the future stops the call: its thread sees an exception, and if it does
@@ -247,7 +234,7 @@ impl Python {
             .log
             .clone()
             .map(|log| Log::new(log, &request.redactor));
-        let (id, receiver) = self.ask(&worker, header, Some(&inputs), log)?;
+        let (id, receiver) = ask(&worker, header, Some(&inputs), log)?;
         let mut unfinished = Unfinished {
             worker: Some((Arc::clone(&worker), id)),
         };
@@ -283,6 +270,20 @@ impl Drop for Python {
             one.join().ok();
         }
     }
+}
+
+fn ask(
+    worker: &Worker,
+    header: serde_json::Value,
+    payload: Option<&[u8]>,
+    log: Option<Log>,
+) -> Result<(u64, oneshot::Receiver<Reply>), Failure> {
+    let serde_json::Value::Object(header) = header else {
+        return Err(Failure::new("a request is an object"));
+    };
+    worker
+        .ask(header, payload, log)
+        .ok_or_else(|| Failure::new("its Python process has just ended"))
 }
 
 /// Stops a call that nobody waits for any more.
@@ -324,7 +325,7 @@ enum Described {
     Failed(Box<Raised>),
 }
 
-fn read_descriptions(payload: &[u8]) -> Result<Vec<Result<Description, Raised>>, Failure> {
+fn read_descriptions(payload: &[u8]) -> Result<Vec<Result<Description, Box<Raised>>>, Failure> {
     let read = json::read(payload).and_then(|value| {
         serde_json::from_value::<Vec<Described>>(value).map_err(|error| error.to_string())
     });
@@ -335,7 +336,7 @@ fn read_descriptions(payload: &[u8]) -> Result<Vec<Result<Description, Raised>>,
     })?;
     let read = read.into_iter().map(|described| match described {
         Described::Described(description) => Ok(*description),
-        Described::Failed(raised) => Err(*raised),
+        Described::Failed(raised) => Err(raised),
     });
     Ok(read.collect())
 }

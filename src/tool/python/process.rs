@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::death::{Death, STDERR_TAIL};
-use super::wire::{self, Header, Outbox};
+use super::wire::{self, Header, Outbox, Printer};
 use super::{SOURCES, Settings};
 use crate::port::Failure;
 use crate::tool::redact::Stream;
@@ -354,9 +354,12 @@ impl Worker {
 
     fn take(&self, header: Header, payload: Vec<u8>) {
         let mut state = self.state();
-        if let Some(call) = header.log {
+        if let Some(printer) = header.log {
             let State { calls, general, .. } = &mut *state;
-            let of_call = call.and_then(|call| calls.get_mut(&call)?.log.as_mut());
+            let of_call = match printer {
+                Printer::Call(id) => calls.get_mut(&id).and_then(|call| call.log.as_mut()),
+                Printer::Nobody => None,
+            };
             if let Some(log) = of_call.or(general.as_mut()) {
                 log.write(&payload);
             }

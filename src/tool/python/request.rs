@@ -1,5 +1,6 @@
 //! What is asked of a worker, and what it answers.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -157,9 +158,10 @@ impl Raised {
             (class, text) => format!("{class}: {text}"),
         };
         if let (Some(file), Some(line)) = (&self.file, self.line) {
-            message.push_str(&format!("\n  {file}:{line}"));
+            write!(message, "\n  {file}:{line}").expect("writing to a String cannot fail");
             if let Some(text) = self.text.as_deref().filter(|text| !text.is_empty()) {
-                message.push_str(&format!(": {text}"));
+                message.push_str(": ");
+                message.push_str(text);
             }
         }
         let failure = Failure::new(message);

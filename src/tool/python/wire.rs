@@ -1,7 +1,7 @@
 //! The pipes of a worker: frames of a line of JSON, and bytes behind it if the line says so.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::ChildStdin;
 use std::sync::{Arc, Condvar, Mutex};
@@ -32,9 +32,9 @@ pub(super) struct Header {
     /// What `log_metric` was told.
     #[serde(default)]
     pub(super) metrics: Option<Object>,
-    /// The call that printed what follows; `null` if none did.
-    #[serde(default, deserialize_with = "given")]
-    pub(super) log: Option<Option<u64>>,
+    /// Who printed what follows.
+    #[serde(default, deserialize_with = "printer")]
+    pub(super) log: Option<Printer>,
     /// The version of Python, when the worker is ready.
     #[serde(default)]
     pub(super) ready: Option<String>,
@@ -46,9 +46,19 @@ pub(super) struct Header {
     pub(super) too_old: Option<String>,
 }
 
-/// Tells `null` from what is not there.
-fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
-    Deserialize::deserialize(from).map(Some)
+/// Who printed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Printer {
+    /// A call.
+    Call(u64),
+    /// No call in particular.
+    Nobody,
+}
+
+/// `null` is nobody, which is not the same as no key.
+fn printer<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Printer>, D::Error> {
+    let call: Option<u64> = Deserialize::deserialize(from)?;
+    Ok(Some(call.map_or(Printer::Nobody, Printer::Call)))
 }
 
 /// Reads a frame; none at the end.
@@ -243,7 +253,7 @@ mod tests {
             (Some(1), None, b"[1]".to_vec())
         );
         let (header, _) = receive(&mut from).expect("a frame").expect("one");
-        assert_eq!(header.log, Some(None));
+        assert_eq!(header.log, Some(Printer::Nobody));
         let (header, payload) = receive(&mut from).expect("a frame").expect("one");
         assert!(header.ready.is_some() && payload.is_empty());
         assert!(receive(&mut from).expect("the end").is_none());

@@ -9,6 +9,7 @@ if sys.version_info < (3, 9):
 
 
 def boot():
+    import builtins
     import fcntl
 
     def away(fd):
@@ -50,6 +51,8 @@ def boot():
         @staticmethod
         def exec_module(module):
             name = module.__name__
+            # Builtins of its own: a tool may replace the others.
+            module.__dict__["__builtins__"] = dict(vars(builtins))
             exec(compile(sources[name], "<" + name + ">", "exec", dont_inherit=True), module.__dict__)
 
         @staticmethod

@@ -110,7 +110,11 @@ def _reply(call, failed, result, started):
 def describe_failure(error):
     if isinstance(error, load.LoadError):
         return {"type": error.code, "message": str(error), "help": error.help, "loading": True}
-    return errors.report(error, sys.path[0])
+    found = errors.report(error, sys.path[0])
+    if error in load.failed:
+        load.failed.clear()
+        found["code"], found["loading"] = "PythonLoadError", True
+    return found
 
 
 def _guarded(call, request, payload):

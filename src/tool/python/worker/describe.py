@@ -14,7 +14,7 @@ def _one(reference):
     try:
         return {"described": _described(load.load_in_main(reference))}
     except load.LoadError as error:
-        return {"failed": {"code": error.code, "message": str(error), "help": error.help}}
+        return {"failed": {"code": error.code, "message": str(error), "help": error.help, "loading": True}}
     except BaseException as error:
         return {"failed": failed(error)}
 
@@ -22,7 +22,7 @@ def _one(reference):
 def failed(error):
     """A mistake in a module, found while it was loaded."""
     found = errors.report(error, sys.path[0])
-    found["code"] = "PythonLoadError"
+    found["code"], found["loading"] = "PythonLoadError", True
     return found
 
 

@@ -11,7 +11,10 @@ def load(key, text):
     from promptflow.contracts.multimedia import Image
 
     if form == "url":
-        return Image(b"", mime_type=kind, source_url=text)
+        import urllib.request
+
+        with urllib.request.urlopen(text, timeout=60) as answer:
+            return Image(answer.read(), mime_type=None if kind == "image/*" else kind, source_url=text)
     if form == "path":
         with open(os.path.join(sys.path[0], text), "rb") as file:
             return Image(file.read(), mime_type=kind)

@@ -1,5 +1,6 @@
 """Finds the function that a reference means: in a file, in a module, or in an installed package."""
 
+import collections
 import os
 import sys
 
@@ -7,8 +8,6 @@ from . import prints
 
 # The name under which Prompt Flow runs a tool's file.
 MODULE = "__pf_main__"
-
-_functions = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
 
 
 class LoadError(Exception):
@@ -35,6 +34,8 @@ class Tool:
 
 _modules = {}
 _tools = {}
+# The last error while a tool was loaded.
+failed = collections.deque(maxlen=1)
 
 
 def tool_of(reference):
@@ -57,12 +58,16 @@ def _load(key, reference):
     found = _tools.get(key)
     if found is None:
         kind = reference["kind"]
-        if kind == "file":
-            found = _from_file(reference)
-        elif kind == "package":
-            found = _from_package(reference["tool"])
-        else:
-            found = _from_module(reference["module"], reference.get("class"), reference.get("function"))
+        try:
+            if kind == "file":
+                found = _from_file(reference)
+            elif kind == "package":
+                found = _from_package(reference["tool"])
+            else:
+                found = _from_module(reference["module"], reference.get("class"), reference.get("function"))
+        except BaseException as error:
+            failed.append(error)
+            raise
         _tools[key] = found
     return found
 

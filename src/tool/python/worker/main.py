@@ -63,8 +63,9 @@ class Wire:
             # In pieces: one `write` takes at most 2 GiB.
             try:
                 rest = rest[os.write(self.replies, rest[: 1 << 24]) :]
-            except BrokenPipeError:
-                end(141)
+            except OSError:
+                # Nobody reads any more, or a tool closed it.
+                end(1)
 
     def send_log(self, number, data):
         self.send(b'{"log":null}' if number is None else b'{"log":%d}' % number, data)
@@ -94,7 +95,16 @@ class Crew:
         self.errand.acquire()
 
     def work(self):
-        """Of every thread: waits for its turn to read, reads, carries out."""
+        """Of every thread."""
+        try:
+            self._work()
+        except BaseException as error:
+            # Never a tool's: those are caught where it is called. Nobody may be reading any more.
+            os.write(2, ("flowctl's worker failed: %s: %s\n" % (type(error).__name__, error)).encode())
+            end(1)
+
+    def _work(self):
+        """Waits for its turn to read, reads, carries out."""
         while True:
             self.waiting.append(None)
             with self.reading:

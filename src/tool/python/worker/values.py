@@ -76,9 +76,6 @@ def _special(value, kept):
     to_base64 = getattr(value, "to_base64", None)
     if callable(to_base64) and isinstance(value, bytes):
         kind = getattr(value, "_mime_type", None) or "image/*"
-        url = getattr(value, "source_url", None)
-        if url and not value:
-            return {"data:%s;url" % kind: url}
         return {"data:%s;base64" % kind: to_base64()}
     return _tag(value, kept)
 
