@@ -34,7 +34,7 @@ fn node(run: &OpenRun, id: InstanceId) -> Result<Value, Error> {
     if let Some(output) = run.output(id)? {
         object["output"] = output;
     }
-    if let Some(about) = run.about(id)? {
+    if let Some(about) = run.about(id) {
         object["about"] = about;
     }
     if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) =

@@ -14,7 +14,7 @@ use super::kept::place;
 use super::target::{base_digest, check_target};
 use crate::flow::ProcessOutput;
 use crate::plan::ToolInfo;
-use crate::port::{Call, Failure, FailureKind, File, Host as _, Outcome};
+use crate::port::{Call, Failure, FailureKind, File, Outcome};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
 use crate::tool::{Asked, Cancel, Finished, ProcessSpec, Redactor, Registry, run_process};

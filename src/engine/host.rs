@@ -88,12 +88,30 @@ impl NodeHost {
             })
     }
 
+    /// The files of the nodes before this one, as a private read-only folder.
+    pub(super) fn staged(&self) -> Result<PathBuf, Failure> {
+        let mut folders = self.folders.lock().expect("no holder panics");
+        if folders.staged.is_none() {
+            let dir = self.folder("staged-")?;
+            self.lay_out(dir.path())?;
+            folders.staged = Some(dir);
+        }
+        Ok(folders
+            .staged
+            .as_ref()
+            .expect("it was just made")
+            .path()
+            .to_owned())
+    }
+
+    fn content(&self, file: &StagedFile) -> Result<Vec<u8>, Failure> {
+        let content = self.blobs.get(file.sha256);
+        content.map_err(|error| Failure::new(error.to_string()))
+    }
+
     fn lay_out(&self, dir: &Path) -> Result<(), Failure> {
         for file in &self.staged {
-            let bytes = self
-                .blobs
-                .get(file.sha256)
-                .map_err(|error| Failure::new(error.to_string()))?;
+            let bytes = self.content(file)?;
             let path = dir.join(&file.path);
             let written = path
                 .parent()
@@ -117,19 +135,14 @@ impl Host for NodeHost {
         self.registry.render(skill, inputs)
     }
 
-    fn staged(&self) -> Result<PathBuf, Failure> {
-        let mut folders = self.folders.lock().expect("no holder panics");
-        if folders.staged.is_none() {
-            let dir = self.folder("staged-")?;
-            self.lay_out(dir.path())?;
-            folders.staged = Some(dir);
-        }
-        Ok(folders
-            .staged
-            .as_ref()
-            .expect("it was just made")
-            .path()
-            .to_owned())
+    fn staged_paths(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.staged.iter().map(|file| file.path.clone()).collect())
+    }
+
+    fn staged_file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        // As in a folder that they are laid out in, the last of a path counts.
+        let file = self.staged.iter().rev().find(|file| file.path == path);
+        file.map(|file| self.content(file)).transpose()
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {

@@ -263,19 +263,10 @@ impl OpenRun {
     }
 
     /// What the tool of a node said of its work besides, if it said something.
-    ///
-    /// # Errors
-    /// A record that is damaged.
-    pub fn about(&self, id: InstanceId) -> Result<Option<Value>, Error> {
-        let Some(output) = self.state.instance(id).output else {
-            return Ok(None);
-        };
-        Ok(match self.kept(|kept| kept.payload(output.seq))? {
-            Payload::NodeSucceeded(data) => data
-                .about
-                .and_then(|about| serde_json::from_str(about.get()).ok()),
-            _ => None,
-        })
+    #[must_use]
+    pub fn about(&self, id: InstanceId) -> Option<Value> {
+        let about = self.state.instance(id).about.as_ref()?;
+        serde_json::from_str(about.get()).ok()
     }
 
     /// The flow's outputs, once it has succeeded.

@@ -1,5 +1,6 @@
 //! What a node needs before it can start: its scope, inputs, fingerprint, files and work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -199,6 +200,11 @@ impl Driver {
                     log,
                     redactor: redactor.clone(),
                     line: self.line(id),
+                    about: if self.compiled.registry.wants_about(&tool.name) {
+                        self.about_inputs(id)
+                    } else {
+                        BTreeMap::new()
+                    },
                 }),
                 registry: Arc::clone(&self.compiled.registry),
                 schemas: self.compiled.output_schemas(),
@@ -290,6 +296,21 @@ impl Driver {
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }
+    }
+
+    /// What the nodes that inputs are the outputs of said of their work besides.
+    fn about_inputs(&self, id: InstanceId) -> BTreeMap<String, Value> {
+        let scope = self.scope(Some(At::Node(id)), None, Secrets::Name);
+        let about = |wire: &crate::plan::Wire| {
+            let Head::Output(name) = &wire.binding.whole()?.head else {
+                return None;
+            };
+            let about = self.state.instance(scope.find(name)?).about.as_ref()?;
+            let about = serde_json::from_str(about.get()).ok()?;
+            Some((wire.port.clone(), about))
+        };
+        let node = self.state.node(&self.plan, id);
+        node.inputs.iter().filter_map(about).collect()
     }
 
     /// The item of the outermost `foreach` around a node: of a batch, the line.

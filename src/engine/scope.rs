@@ -120,7 +120,7 @@ impl RunScope<'_> {
         }
     }
 
-    fn find(&self, name: &crate::id::NodeName) -> Option<InstanceId> {
+    pub(super) fn find(&self, name: &crate::id::NodeName) -> Option<InstanceId> {
         match self.at {
             None => self.state.named(self.plan, None, name),
             Some(At::Node(id)) => self.state.named(self.plan, Some(id), name),

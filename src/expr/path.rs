@@ -99,6 +99,12 @@ impl Path {
         }
     }
 
+    /// Whether it is the empty path: the value itself.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// The steps of a singular path; `None` for a query, and for Prompt Flow's paths, which go
     /// into text, too.
     #[must_use]

@@ -28,8 +28,12 @@ impl FullHost {
         }
     }
 
+    fn staged(&self) -> PathBuf {
+        self.root.path().join("staged")
+    }
+
     fn stage(&self, files: &[File]) {
-        write(&self.root.path().join("staged"), files);
+        write(&self.staged(), files);
     }
 }
 
@@ -47,8 +51,24 @@ impl Host for FullHost {
         SkillHost.render(skill, inputs)
     }
 
-    fn staged(&self) -> Result<PathBuf, Failure> {
-        Ok(self.root.path().join("staged"))
+    fn staged_paths(&self) -> Result<Vec<String>, Failure> {
+        let (mut paths, mut folders) = (Vec::new(), vec![self.staged()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let inside = path.strip_prefix(self.staged()).unwrap();
+                    paths.push(inside.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        Ok(paths)
+    }
+
+    fn staged_file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(std::fs::read(self.staged().join(path)).ok())
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {
@@ -291,7 +311,6 @@ fn a_missing_policy_fails_the_run_by_name() {
             files.retain(|file| !file.path.ends_with("conformance-pack.yaml"));
             std::fs::remove_file(
                 host.staged()
-                    .unwrap()
                     .join("policy/secure-storage/aws/conformance-pack.yaml"),
             )
             .unwrap();

@@ -22,8 +22,12 @@ impl Host for SkillHost {
         SKILLS.render(skill, inputs)
     }
 
-    fn staged(&self) -> Result<PathBuf, Failure> {
-        NoHost.staged()
+    fn staged_paths(&self) -> Result<Vec<String>, Failure> {
+        NoHost.staged_paths()
+    }
+
+    fn staged_file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        NoHost.staged_file(path)
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {

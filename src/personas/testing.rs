@@ -15,7 +15,11 @@ impl Host for NoHost {
         Err(Failure::new(format!("no skill `{skill}` here")))
     }
 
-    fn staged(&self) -> Result<PathBuf, Failure> {
+    fn staged_paths(&self) -> Result<Vec<String>, Failure> {
+        Err(Failure::new("nothing is staged"))
+    }
+
+    fn staged_file(&self, _: &str) -> Result<Option<Vec<u8>>, Failure> {
         Err(Failure::new("nothing is staged"))
     }
 
@@ -145,8 +149,12 @@ impl Host for BlankHost {
         Ok(Outcome::default())
     }
 
-    fn staged(&self) -> Result<PathBuf, Failure> {
-        NoHost.staged()
+    fn staged_paths(&self) -> Result<Vec<String>, Failure> {
+        NoHost.staged_paths()
+    }
+
+    fn staged_file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        NoHost.staged_file(path)
     }
 
     fn scratch(&self) -> Result<PathBuf, Failure> {

@@ -214,7 +214,9 @@ impl Wiring<'_, '_> {
             let mut binding = input.binding.clone();
             if let Binding::Literal(value) = &mut binding {
                 // As if it were not written: the function's own default counts.
-                if is_function && (value.is_null() || value.as_str() == Some("")) {
+                if (is_function || port.is_some())
+                    && (value.is_null() || value.as_str() == Some(""))
+                {
                     continue;
                 }
                 if let Some(kind) = port.and_then(|port| port.kind) {

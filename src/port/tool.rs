@@ -219,11 +219,17 @@ pub trait Host: Sync {
     /// template's file, line and column in the message.
     fn render(&self, skill: &str, inputs: &Object) -> Result<Outcome, Failure>;
 
-    /// The files staged by the nodes that this node depends on, as a private read-only folder.
+    /// The paths of the files staged by the nodes that this node depends on.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    fn staged(&self) -> Result<PathBuf, Failure>;
+    /// When there are none to ask for.
+    fn staged_paths(&self) -> Result<Vec<String>, Failure>;
+
+    /// The content of one of them; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what was staged.
+    fn staged_file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure>;
 
     /// A fresh private folder for scratch work; it is removed after the call.
     ///

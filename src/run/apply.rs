@@ -270,6 +270,7 @@ impl RunState {
                 instance.files = Arc::clone(&data.files);
                 instance.evidence = Arc::clone(&data.evidence);
                 instance.cached = data.cached;
+                instance.about.clone_from(&data.about);
                 instance.error = None;
                 self.has_files |= !data.files.is_empty();
                 if self.subject.is_none() {

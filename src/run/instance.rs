@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use super::event::{ApprovalDecided, FailureRecord, StagedFile};
 use crate::flow::Expiry;
@@ -131,6 +132,8 @@ pub struct Instance {
     pub evidence: Arc<[StagedFile]>,
     /// The entry of the cache that its output came from.
     pub cached: Option<Digest>,
+    /// What its tool said of its work besides.
+    pub about: Option<Box<RawValue>>,
     /// Why the last attempt failed.
     pub error: Option<FailureRecord>,
     /// Why it was bypassed.
@@ -168,6 +171,7 @@ impl Instance {
             fingerprint: None,
             files: Arc::new([]),
             evidence: Arc::new([]),
+            about: None,
             cached: None,
             error: None,
             reason: None,

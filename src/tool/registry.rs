@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::code::{Asked, Codes, Surroundings};
 use super::http::{self, Web};
 use super::library::Library;
-use super::skill::{Kind, Skill};
+use super::skill::{Kind, Skill, loaded};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::id::ToolName;
@@ -69,8 +69,8 @@ pub struct Registry {
     personas: Vec<Registration>,
     skills: Mutex<HashMap<String, Arc<Loaded>>>,
     surroundings: Surroundings,
-    web: Web,
     codes: Codes,
+    web: Web,
 }
 
 /// What a plan's tool name stands for.
@@ -88,8 +88,8 @@ impl Registry {
             personas,
             skills: Mutex::default(),
             surroundings: Surroundings::default(),
-            web: Web::default(),
             codes: Codes::default(),
+            web: Web::default(),
         }
     }
 
@@ -97,13 +97,6 @@ impl Registry {
     #[must_use]
     pub fn surrounded(mut self, surroundings: Surroundings) -> Self {
         self.surroundings = surroundings;
-        self
-    }
-
-    /// The same, with a way out.
-    #[must_use]
-    pub fn reaching(mut self, web: Web) -> Self {
-        self.web = web;
         self
     }
 
@@ -120,11 +113,25 @@ impl Registry {
         self.codes.kept()
     }
 
+    /// The same, with a way out.
+    #[must_use]
+    pub fn reaching(mut self, web: Web) -> Self {
+        self.web = web;
+        self
+    }
+
     /// Whether a tool is waited for, and answers by [`Registry::ask`].
     #[must_use]
     pub fn is_asked(&self, tool: &ToolName) -> bool {
         let code = || self.codes.named(tool.as_str());
         tool.as_str() == HTTP || code().is_some_and(|code| code.is_asked())
+    }
+
+    /// Whether a tool asks what the nodes before it said of their work.
+    #[must_use]
+    pub fn wants_about(&self, tool: &ToolName) -> bool {
+        let code = self.codes.named(tool.as_str());
+        code.is_some_and(|code| code.wants_about())
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
@@ -136,7 +143,7 @@ impl Registry {
             return self.web.call(&asked).await;
         }
         match self.codes.named(tool.as_str()) {
-            Some(code) => code.ask(asked).await,
+            Some(code) => code.ask(asked, &self.web).await,
             None => Err(Failure::new(format!("`{tool}` is not waited for"))),
         }
     }
@@ -154,8 +161,8 @@ impl Registry {
         }
         let loaded = Arc::new(match self.library.skill(name) {
             Ok(None) => Loaded::Unknown,
-            Ok(Some(found)) => match Skill::load(name, found, self.contracts) {
-                Ok(skill) => Loaded::Skill(Arc::new(skill)),
+            Ok(Some(found)) => match loaded(name, found, self.contracts) {
+                Ok(skill) => Loaded::Skill(skill),
                 Err(problems) => Loaded::Broken(problems),
             },
             Err(message) => {

@@ -81,7 +81,7 @@ impl Results {
             }
         }
         for id in nodes.into_iter().filter(|id| *id != lines) {
-            if let Some(about) = run.about(id)?
+            if let Some(about) = run.about(id)
                 && let Some(metrics) = about["metrics"].as_object()
             {
                 results.metrics.extend(metrics.clone());

@@ -6,11 +6,11 @@ use crate::contracts::{IaCPlan, SecurityProfile, TestCase};
 use crate::value::Digest;
 
 /// The digest cases.
-pub(super) fn cases(plan: &IaCPlan, profile: &SecurityProfile, tree: &Tree) -> Vec<TestCase> {
+pub(super) fn cases(plan: &IaCPlan, profile: &SecurityProfile, tree: &Tree<'_>) -> Vec<TestCase> {
     vec![plan_case(plan, tree), policy_case(profile, tree)]
 }
 
-fn plan_case(plan: &IaCPlan, tree: &Tree) -> TestCase {
+fn plan_case(plan: &IaCPlan, tree: &Tree<'_>) -> TestCase {
     let mut findings = Vec::new();
     let mut files: Vec<_> = plan.files().cloned().collect();
     for file in &files {
@@ -38,7 +38,7 @@ fn plan_case(plan: &IaCPlan, tree: &Tree) -> TestCase {
     )
 }
 
-fn policy_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
+fn policy_case(profile: &SecurityProfile, tree: &Tree<'_>) -> TestCase {
     let findings: Vec<String> = profile
         .policy_files
         .iter()

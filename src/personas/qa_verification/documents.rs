@@ -1,5 +1,8 @@
 //! Whether the contracts fit their schemas, and the policy documents are well-formed and complete.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use super::case::Case;
 use super::tree::Tree;
 use crate::contracts::{self, Mechanism, SecurityProfile, TestCase};
@@ -13,8 +16,18 @@ const CONTRACTS: [(&str, &str); 3] = [
     ("iac_plan", "IaCPlan"),
 ];
 
+/// What checks them, by contract: the schemas are part of the program.
+static VALIDATORS: LazyLock<BTreeMap<&str, Result<jsonschema::Validator, String>>> =
+    LazyLock::new(|| {
+        let compiled = CONTRACTS.iter().filter_map(|(_, contract)| {
+            let validator = jsonschema::validator_for(&contracts::schema(contract)?);
+            Some((*contract, validator.map_err(|error| error.to_string())))
+        });
+        compiled.collect()
+    });
+
 /// The document cases.
-pub(super) fn cases(call: &Call<'_>, profile: &SecurityProfile, tree: &Tree) -> Vec<TestCase> {
+pub(super) fn cases(call: &Call<'_>, profile: &SecurityProfile, tree: &Tree<'_>) -> Vec<TestCase> {
     let mut cases: Vec<TestCase> = CONTRACTS
         .iter()
         .enumerate()
@@ -33,10 +46,11 @@ fn contract_case(call: &Call<'_>, number: usize, input: &str, contract: &str) ->
     )
     .controls(&["cm-6"])
     .tool("jsonschema");
-    let (Some(value), Some(schema)) = (call.inputs.get(input), contracts::schema(contract)) else {
+    let compiled = VALIDATORS.get(contract);
+    let (Some(value), Some(compiled)) = (call.inputs.get(input), compiled) else {
         return case.not_run(format!("there is no `{input}` or no schema of it"));
     };
-    match jsonschema::validator_for(&schema) {
+    match compiled {
         Err(error) => case.not_run(format!(
             "the schema of {contract} cannot be compiled: {error}"
         )),
@@ -54,7 +68,7 @@ fn contract_case(call: &Call<'_>, number: usize, input: &str, contract: &str) ->
 }
 
 /// JSON and YAML documents of the pack can be read; duplicate keys are refused by the readers.
-fn policy_syntax_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
+fn policy_syntax_case(profile: &SecurityProfile, tree: &Tree<'_>) -> TestCase {
     let mut findings = Vec::new();
     let mut read = 0;
     for file in &profile.policy_files {
@@ -83,7 +97,7 @@ fn policy_syntax_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
 }
 
 /// Every enforcement point that the profile claims can be found, by its name, in its file.
-fn policy_coverage_case(profile: &SecurityProfile, tree: &Tree) -> TestCase {
+fn policy_coverage_case(profile: &SecurityProfile, tree: &Tree<'_>) -> TestCase {
     let mut findings = Vec::new();
     let mut points = 0;
     let mandatory: Vec<&str> = profile

@@ -15,6 +15,7 @@ mod policy;
 mod structure;
 mod terraform;
 mod tree;
+mod verdict;
 mod verify;
 
 pub(super) use persona::{APPROVALS, QA};

@@ -1,36 +1,14 @@
-//! The Rego rules of the pack, evaluated over every stack: as it is, and with faults made on purpose.
-//!
-//! A stack is planned without Terraform ([`crate::terraform::Plan`]), so that the rules hold on any
-//! machine. A rule that passes proves little if it cannot fail: the pack lists faults
-//! (`faults.yaml`); each is put into the rendered modules, and its rule has to find it.
+//! The Rego cases: the pack's own tests, and each rule over every stack, as it is and broken on purpose.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::Deserialize;
+use std::collections::BTreeSet;
 
 use super::case::Case;
-use super::evaluator::{Breach, Evaluator, Refusal};
+use super::evaluator::Refusal;
 use super::tree::Tree;
-use crate::contracts::{Cloud, IaCPlan, QAMode, SecurityProfile, TestCase};
-use crate::terraform::{Configuration, Fault, Plan};
-use crate::value::Value;
-
-/// What the pack's `faults.yaml` holds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Faults {
-    faults: Vec<Listed>,
-}
-
-/// One fault of the list.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    /// The rule that has to find it.
-    rule: String,
-    /// What is made wrong, all of it at once.
-    make: Vec<Fault>,
-}
+use super::verdict::{Question, Rules, Seen};
+use crate::contracts::{IaCPlan, QAMode, SecurityProfile, TestCase};
+use crate::terraform::Configuration;
+use crate::value::Digest;
 
 /// The pack, as the profile tells of it.
 struct Pack<'a> {
@@ -38,31 +16,13 @@ struct Pack<'a> {
     rules: BTreeSet<&'a str>,
 }
 
-/// A stack and its plan.
-struct Stack<'a> {
-    cloud: Cloud,
-    path: &'a str,
-    plan: Plan,
-}
-
-/// What was seen of one rule.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Breaches of the stacks as they are.
-    breaches: Vec<String>,
-    /// How many faults were made, by cloud.
-    faults: BTreeMap<Cloud, usize>,
-    /// The faults that it did not find.
-    missed: Vec<String>,
-}
-
-/// The Rego cases.
+/// The Rego cases; `read` is of the files that the configuration was read from.
 pub(super) fn cases(
     plan: &IaCPlan,
     profile: &SecurityProfile,
     mode: QAMode,
-    configuration: &Configuration,
-    tree: &Tree,
+    (configuration, read): (&Configuration, Digest),
+    tree: &Tree<'_>,
 ) -> Vec<TestCase> {
     let pack = Pack::of(profile);
     let own_tests = Case::new(
@@ -72,12 +32,28 @@ pub(super) fn cases(
     )
     .controls(&["cm-6"])
     .tool("regorus");
-    let compiled = pack
+    let verdict = pack
         .sources(tree)
         .map_err(Refusal::Broken)
-        .and_then(|sources| Evaluator::compile(&sources));
-    let mut evaluator = match compiled {
-        Ok(evaluator) => evaluator,
+        .and_then(|sources| {
+            let faults = match mode {
+                QAMode::Full => pack.faults(tree),
+                QAMode::Fast => Ok(None),
+            };
+            let stacks = plan.stacks.iter();
+            let question = Question {
+                sources,
+                faults,
+                stacks: stacks
+                    .map(|unit| (unit.cloud, unit.path.as_str()))
+                    .collect(),
+                configuration,
+                read,
+            };
+            question.verdict()
+        });
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
         Err(refusal) => {
             let reason = refusal.text().to_owned();
             let first = match refusal {
@@ -88,39 +64,18 @@ pub(super) fn cases(
             return std::iter::once(first).chain(rules).collect();
         }
     };
-    let own_tests = match evaluator.own_tests() {
-        Err(reason) => own_tests.failed(reason.clone(), vec![reason]),
-        Ok((passed, failed)) => own_tests.of(failed, format!("{passed} tests")),
+    let own_tests = match &verdict.own_tests {
+        Err(reason) => own_tests.failed(reason.clone(), vec![reason.clone()]),
+        Ok((passed, failed)) => own_tests.of(failed.clone(), format!("{passed} tests")),
     };
-    let stacks: Vec<Stack<'_>> = plan
-        .stacks
-        .iter()
-        .map(|unit| Stack {
-            cloud: unit.cloud,
-            path: &unit.path,
-            plan: Plan::of(configuration, &unit.path),
-        })
-        .collect();
-    let judged = judge(&stacks, &mut evaluator).and_then(|mut seen| {
-        if mode == QAMode::Full {
-            break_on_purpose(
-                &pack.faults(tree)?,
-                &stacks,
-                configuration,
-                &mut evaluator,
-                &mut seen,
-            )?;
-        }
-        Ok(seen)
-    });
-    let rules: Vec<TestCase> = match judged {
+    let rules: Vec<TestCase> = match &verdict.rules {
         Err(reason) => pack
             .cases(profile)
             .map(|(_, case)| case.failed(reason.clone(), vec![reason.clone()]))
             .collect(),
-        Ok(mut seen) => pack
+        Ok(rules) => pack
             .cases(profile)
-            .map(|(rule, case)| sum_up(case, seen.remove(rule).unwrap_or_default(), &stacks, mode))
+            .map(|(rule, case)| sum_up(case, rule, rules, mode))
             .collect(),
     };
     std::iter::once(own_tests).chain(rules).collect()
@@ -142,7 +97,7 @@ impl<'a> Pack<'a> {
     }
 
     /// The `.rego` files, by path.
-    fn sources(&self, tree: &Tree) -> Result<Vec<(String, String)>, String> {
+    fn sources(&self, tree: &Tree<'_>) -> Result<Vec<(String, String)>, String> {
         let paths = tree.list(self.folder).into_iter();
         let rego = paths.filter(|path| path.ends_with(".rego"));
         rego.map(|path| {
@@ -152,17 +107,14 @@ impl<'a> Pack<'a> {
         .collect()
     }
 
-    fn faults(&self, tree: &Tree) -> Result<Vec<Listed>, String> {
+    /// The text of the list of faults, with its path; `None` when the pack has none.
+    fn faults(&self, tree: &Tree<'_>) -> Result<Option<(String, String)>, String> {
         let path = format!("{}/faults.yaml", self.folder);
         if !tree.list(self.folder).contains(&path) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let told = |error: &dyn std::fmt::Display| format!("{path}: {error}");
-        // Through JSON: YAML's own form of an enum is a tag, which nobody expects to write.
-        let value: Value =
-            serde_yaml::from_str(&tree.text(&path)?).map_err(|error| told(&error))?;
-        let faults: Faults = serde_json::from_value(value).map_err(|error| told(&error))?;
-        Ok(faults.faults)
+        let text = tree.text(&path)?;
+        Ok(Some((path, text)))
     }
 
     /// The case of each rule, before it is known how it ends.
@@ -197,73 +149,23 @@ impl<'a> Pack<'a> {
     }
 }
 
-/// Evaluates every rule over every stack as it is.
-fn judge(
-    stacks: &[Stack<'_>],
-    evaluator: &mut Evaluator,
-) -> Result<BTreeMap<String, Seen>, String> {
-    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    for stack in stacks {
-        for Breach { rule, message } in evaluator.breaches(&stack.plan.to_json())? {
-            let breaches = &mut seen.entry(rule).or_default().breaches;
-            breaches.push(format!("{}: {message}", stack.path));
-        }
-    }
-    Ok(seen)
-}
-
-/// Puts every fault into the modules, and evaluates the rules over each stack that it reaches.
-fn break_on_purpose(
-    faults: &[Listed],
-    stacks: &[Stack<'_>],
-    configuration: &Configuration,
-    evaluator: &mut Evaluator,
-    seen: &mut BTreeMap<String, Seen>,
-) -> Result<(), String> {
-    for listed in faults {
-        let Some(broken) = configuration.with(&listed.make) else {
-            continue;
-        };
-        for stack in stacks {
-            let Some(plan) = stack.plan.again(configuration, &broken, stack.path) else {
-                continue;
-            };
-            let breaches = evaluator.breaches(&plan.to_json())?;
-            let seen = seen.entry(listed.rule.clone()).or_default();
-            *seen.faults.entry(stack.cloud).or_default() += 1;
-            if !breaches.iter().any(|breach| breach.rule == listed.rule) {
-                let made = serde_json::to_string(&listed.make).unwrap_or_default();
-                seen.missed.push(format!(
-                    "{}: a fault made on purpose was not found: {made}",
-                    stack.path
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn sum_up(case: Case, seen: Seen, stacks: &[Stack<'_>], mode: QAMode) -> TestCase {
-    let findings: Vec<String> = seen.breaches.into_iter().chain(seen.missed).collect();
+fn sum_up(case: Case, rule: &str, rules: &Rules, mode: QAMode) -> TestCase {
+    let none = Seen::default();
+    let seen = rules.seen.get(rule).unwrap_or(&none);
+    let findings: Vec<String> = seen.breaches.iter().chain(&seen.missed).cloned().collect();
     if !findings.is_empty() {
         return case.of(findings, String::new());
     }
     // What is not planned is not judged: the rest holding proves nothing of it.
-    let open: Vec<String> = stacks
-        .iter()
-        .flat_map(|stack| {
-            stack
-                .plan
-                .open
-                .iter()
-                .map(move |open| format!("{}: {open}", stack.path))
-        })
-        .collect();
-    if let Some(first) = open.first() {
+    let mut open = rules.stacks.iter().filter_map(|stack| {
+        let open = stack.open.as_ref()?;
+        Some(format!("{}: {open}", stack.path))
+    });
+    if let Some(first) = open.next() {
         return case.not_run(format!("the plan is not whole: {first}"));
     }
-    let figures = stacks.iter().map(|stack| {
-        let resources = stack.plan.resources.len();
+    let figures = rules.stacks.iter().map(|stack| {
+        let resources = stack.resources;
         let faults = match (mode, seen.faults.get(&stack.cloud)) {
             (QAMode::Fast, _) => "no faults made, qa_checks is fast".to_owned(),
             (QAMode::Full, None) => "no fault of the pack reaches it".to_owned(),

@@ -24,7 +24,7 @@ pub(super) fn cases(
     plan: &IaCPlan,
     profile: &SecurityProfile,
     configuration: &Configuration,
-    tree: &Tree,
+    tree: &Tree<'_>,
 ) -> Vec<TestCase> {
     let units: Vec<Unit<'_>> = plan
         .modules
@@ -59,7 +59,7 @@ impl Unit<'_> {
     }
 
     /// The texts of its own files; what cannot be read is the digest case's finding.
-    fn texts(&self, tree: &Tree) -> impl Iterator<Item = (&str, String)> {
+    fn texts(&self, tree: &Tree<'_>) -> impl Iterator<Item = (&str, String)> {
         let own = self.unit.files.iter().filter(|file| {
             let inside = file.path.strip_prefix(&self.unit.path).unwrap_or_default();
             let inside = inside.trim_start_matches('/');
@@ -128,7 +128,7 @@ fn is_bounded(version: &str) -> bool {
         || version.starts_with(|c: char| c == '=' || c.is_ascii_digit())
 }
 
-fn markers_case(units: &[Unit<'_>], tree: &Tree) -> TestCase {
+fn markers_case(units: &[Unit<'_>], tree: &Tree<'_>) -> TestCase {
     let (findings, lines) = find(units, tree, left_behind);
     Case::new("QA-ST-03", "No template marker was left behind", "iac")
         .controls(&["cm-6"])
@@ -151,7 +151,7 @@ fn provider_blocks_case(modules: &[Unit<'_>]) -> TestCase {
     .of(configuring.collect(), format!("{} modules", modules.len()))
 }
 
-fn credentials_case(units: &[Unit<'_>], profile: &SecurityProfile, tree: &Tree) -> TestCase {
+fn credentials_case(units: &[Unit<'_>], profile: &SecurityProfile, tree: &Tree<'_>) -> TestCase {
     let (mut findings, lines) = find(units, tree, holds_key);
     for unit in units {
         for block in &unit.blocks {
@@ -222,7 +222,7 @@ fn module_calls_case(stacks: &[Unit<'_>]) -> TestCase {
 }
 
 /// The lines that are broken, and how many were looked at.
-fn find(units: &[Unit<'_>], tree: &Tree, broken: fn(&str) -> bool) -> (Vec<String>, usize) {
+fn find(units: &[Unit<'_>], tree: &Tree<'_>, broken: fn(&str) -> bool) -> (Vec<String>, usize) {
     let (mut findings, mut lines) = (Vec::new(), 0);
     for (path, text) in units.iter().flat_map(|unit| unit.texts(tree)) {
         for (at, line) in text.lines().enumerate() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::case::Case;
 use super::mirror::Mirrors;
-use super::tree::{self, Tree};
+use super::tree::Tree;
 use crate::contracts::{IaCPlan, IaCUnit, QAMode, TestCase, ToolVersion};
 use crate::port::{Command, Completed, Failure, Host};
 use crate::value::Value;
@@ -20,7 +20,7 @@ const FAST: &str = "qa_checks is fast";
 pub(super) fn cases(
     plan: &IaCPlan,
     mode: QAMode,
-    tree: &Tree,
+    tree: &Tree<'_>,
     host: &dyn Host,
 ) -> Result<(Vec<TestCase>, Option<ToolVersion>), Failure> {
     let units: Vec<(&IaCUnit, &str)> = plan
@@ -39,8 +39,8 @@ pub(super) fn cases(
     };
     let version = terraform.version();
     // Nothing is copied for a terraform that is not there.
-    if version.is_ok() && tree.root().join("iac").is_dir() {
-        tree::copy(&tree.root().join("iac"), &terraform.copy.join("iac"))?;
+    if version.is_ok() {
+        tree.copy("iac", &terraform.copy)?;
     }
     let mut cases = Vec::new();
     for (unit, kind) in &units {

@@ -10,6 +10,7 @@ use crate::contracts::{
 use crate::personas::input::{optional, output, required, to_value};
 use crate::port::{Call, Failure, Host, Outcome};
 use crate::terraform::Configuration;
+use crate::value::Digest;
 
 /// How many findings of a failed case its message shows.
 const SHOWN: usize = 3;
@@ -27,17 +28,19 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
         )));
     }
     let executed_at = host.now();
-    let tree = Tree::new(host.staged()?);
+    let tree = Tree::new(host)?;
     let mut test_cases = digests::cases(&plan, &profile, &tree);
     test_cases.extend(documents::cases(call, &profile, &tree));
     let (parsed, configuration) = parse(&plan, &tree);
     test_cases.push(parsed);
-    if let Some(configuration) = configuration {
+    if let Some((configuration, read)) = configuration {
         test_cases.extend(structure::cases(&plan, &profile, &configuration, &tree));
-        test_cases.extend(policy::cases(&plan, &profile, mode, &configuration, &tree));
+        let configuration = (&configuration, read);
+        test_cases.extend(policy::cases(&plan, &profile, mode, configuration, &tree));
     }
     let (cases, terraform) = terraform::cases(&plan, mode, &tree, host)?;
     test_cases.extend(cases);
+    tree.close()?;
     let own = ToolVersion {
         name: "flowctl".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,8 +74,8 @@ pub(super) fn verify(call: &Call<'_>, host: &dyn Host) -> Result<Outcome, Failur
     }
 }
 
-/// Parses the Terraform; without it there is nothing to look into.
-fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
+/// Parses the Terraform, and digests it; without it there is nothing to look into.
+fn parse(plan: &IaCPlan, tree: &Tree<'_>) -> (TestCase, Option<(Configuration, Digest)>) {
     let texts: Vec<(&str, String)> = plan
         .files()
         .filter(|file| file.path.ends_with(".tf"))
@@ -103,7 +106,7 @@ fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
     match Configuration::read(texts.iter().map(|(path, text)| (*path, text.as_str()))) {
         Ok(configuration) => (
             case.passed(vec![format!("{} files", texts.len())]),
-            Some(configuration),
+            Some((configuration, digest(&texts))),
         ),
         Err(problems) => {
             let findings = problems
@@ -112,6 +115,11 @@ fn parse(plan: &IaCPlan, tree: &Tree) -> (TestCase, Option<Configuration>) {
             (case.of(findings.collect(), String::new()), None)
         }
     }
+}
+
+fn digest(texts: &[(&str, String)]) -> Digest {
+    let parts = texts.iter();
+    Digest::of_parts(parts.flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]))
 }
 
 /// Names the mandatory cases that failed, with their first findings.

@@ -1,5 +1,6 @@
 //! Calling code: [`Asked`] and what answers it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -7,10 +8,15 @@ use serde_json::json;
 use super::home::Home;
 use crate::port::{Failure, Outcome};
 use crate::tool::connection::Connection;
+use crate::tool::http::Web;
+use crate::tool::llm::{self, Api, Origin, Rendered};
 use crate::tool::prompt::Template;
 use crate::tool::python::{CallRequest, Reference};
 use crate::tool::{LogFile, Redactor};
 use crate::value::{Object, Value};
+
+/// In what a prompt says of its text: where names of roles stand that came from inputs of the flow.
+const HIDDEN: &str = "hidden";
 
 /// One call of something that answers from outside of this process.
 #[derive(Debug)]
@@ -27,14 +33,44 @@ pub struct Asked {
     pub redactor: Redactor,
     /// The line of a batch; 0 without one.
     pub line: u64,
+    /// What the nodes that inputs come from said of their work besides, by input; of code that
+    /// [wants it](crate::tool::Registry::wants_about).
+    pub about: BTreeMap<String, Value>,
 }
 
 /// What a node runs.
 pub(in crate::tool) enum Code {
     /// A template, rendered here.
-    Prompt(Template),
+    Prompt(Prompt),
     /// A function.
     Python(Box<Function>),
+    /// A template that a model answers.
+    Llm(Box<Model>),
+}
+
+/// A template and where its inputs come from.
+pub(in crate::tool) struct Prompt {
+    pub(super) template: Template,
+    /// Inputs that come straight from the flow's own, or from a prompt.
+    pub(super) origins: BTreeMap<String, Comes>,
+}
+
+/// Where an input of a prompt comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comes {
+    FromFlow,
+    FromPrompt,
+}
+
+/// A prompt for a model.
+pub(in crate::tool) struct Model {
+    pub(super) prompt: Prompt,
+    pub(super) api: Api,
+    pub(super) home: Arc<Home>,
+    pub(super) connection: String,
+    /// Whether the answer is taken piece by piece, as Prompt Flow does where nobody but the caller
+    /// waits for it.
+    pub(super) stream: bool,
 }
 
 /// A function of Python.
@@ -76,26 +112,106 @@ impl Place {
 impl Code {
     /// Whether it is waited for.
     pub(in crate::tool) fn is_asked(&self) -> bool {
-        !matches!(self, Self::Prompt(_))
+        match self {
+            // What the prompts before it said of their texts comes that way only.
+            Self::Prompt(_) => self.wants_about(),
+            Self::Python(_) | Self::Llm(_) => true,
+        }
+    }
+
+    /// Whether it asks what the nodes before it said of their work.
+    pub(in crate::tool) fn wants_about(&self) -> bool {
+        let of_prompt = |prompt: &Prompt| {
+            prompt
+                .origins
+                .values()
+                .any(|comes| *comes == Comes::FromPrompt)
+        };
+        match self {
+            Self::Prompt(prompt) => of_prompt(prompt),
+            Self::Llm(model) => of_prompt(&model.prompt),
+            Self::Python(_) => false,
+        }
     }
 
     /// What is computed here.
     pub(in crate::tool) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
         match self {
-            Self::Prompt(template) => Ok(Outcome {
-                output: Value::String(template.render(inputs)?),
-                ..Outcome::default()
-            }),
-            Self::Python(_) => Err(Failure::new("it is waited for, not computed")),
+            Self::Prompt(prompt) => prompt.render(inputs, &BTreeMap::new()),
+            Self::Python(_) | Self::Llm(_) => Err(Failure::new("it is waited for, not computed")),
         }
     }
 
     /// What is waited for.
-    pub(in crate::tool) async fn ask(&self, asked: Asked) -> Result<Outcome, Failure> {
+    pub(in crate::tool) async fn ask(&self, asked: Asked, web: &Web) -> Result<Outcome, Failure> {
         match self {
-            Self::Prompt(_) => self.render(&asked.inputs),
+            Self::Prompt(prompt) => prompt.render(&asked.inputs, &asked.about),
             Self::Python(function) => function.call(asked).await,
+            Self::Llm(model) => model.call(asked, web).await,
         }
+    }
+}
+
+impl Prompt {
+    /// Where the inputs came from, with what of their text opens no messages.
+    fn origins(&self, about: &BTreeMap<String, Value>) -> BTreeMap<String, Origin> {
+        let origin = |(name, comes): (&String, &Comes)| {
+            let origin = match comes {
+                Comes::FromFlow => Origin::Flow,
+                Comes::FromPrompt => {
+                    let places = about.get(name).and_then(|about| about[HIDDEN].as_array());
+                    let places = places.into_iter().flatten().filter_map(Value::as_u64);
+                    Origin::Prompt(places.filter_map(|at| usize::try_from(at).ok()).collect())
+                }
+            };
+            (name.clone(), origin)
+        };
+        self.origins.iter().map(origin).collect()
+    }
+
+    fn render(&self, inputs: &Object, about: &BTreeMap<String, Value>) -> Result<Outcome, Failure> {
+        let Rendered { text, hidden } = llm::render(&self.template, inputs, &self.origins(about))?;
+        Ok(Outcome {
+            output: Value::String(text),
+            about: (!hidden.is_empty()).then(|| json!({ HIDDEN: hidden })),
+            ..Outcome::default()
+        })
+    }
+}
+
+impl Model {
+    #[cfg(feature = "llm")]
+    async fn call(&self, asked: Asked, web: &Web) -> Result<Outcome, Failure> {
+        let origins = self.prompt.origins(&asked.about);
+        let prepared = llm::prepare(&self.prompt.template, self.api, asked.inputs, &origins)?;
+        let connection = self.home.connection(&self.connection)?;
+        let hiding = Home::hiding([&connection]);
+        let redactor = asked.redactor.and(&hiding);
+        let request = llm::LlmRequest {
+            connection: &connection,
+            api: self.api,
+            prompt: &prepared.prompt,
+            messages: &prepared.messages,
+            parameters: &prepared.parameters,
+            stream: self.stream,
+            key: &asked.key,
+            redactor: &redactor,
+        };
+        let answer = llm::Llm::new(web.client().clone()).call(&request).await?;
+        Ok(Outcome {
+            output: hiding.value(answer.output),
+            about: Some(json!({
+                "model": answer.model, "usage": answer.usage, "request_digest": answer.request_digest,
+                "attempts": answer.attempts,
+            })),
+            ..Outcome::default()
+        })
+    }
+
+    #[cfg(not(feature = "llm"))]
+    #[expect(clippy::unused_async, reason = "the same as with the feature")]
+    async fn call(&self, _asked: Asked, _web: &Web) -> Result<Outcome, Failure> {
+        Err(Failure::new("this flowctl was built without models"))
     }
 }
 

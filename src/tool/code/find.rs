@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::call::{Code, Function, Place};
+use super::call::{Code, Comes, Function, Model, Place, Prompt};
 use super::folder::python_sources;
 use super::home::{Home, own_folder};
 use super::ports::{Input, Ports};
 use super::{Codes, Surroundings};
-use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics};
-use crate::expr::Binding;
-use crate::flow::{CodeDecl, CodeKind, CodeSource, Flow, KindDecl, NodeDecl, Spanned};
-use crate::id::ToolName;
+use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics, or_list};
+use crate::expr::{Binding, Head, Use};
+use crate::flow::{
+    CodeDecl, CodeKind, CodeSource, Flow, InputBinding, KindDecl, NodeDecl, Part, Spanned,
+};
+use crate::id::{NodeName, ToolName};
 use crate::plan::{Found, ToolInfo};
 use crate::port::Effect;
+use crate::tool::http;
 use crate::tool::library::Library;
+use crate::tool::llm::{self, Api};
 use crate::tool::prompt::Template;
-use crate::tool::python::{Description, Kind, Raised};
+use crate::tool::python::{Description, Kind};
 use crate::value::{Digest, Value};
 
 /// Everything that finding takes.
@@ -35,12 +39,7 @@ impl Finder<'_> {
         match self.code.kind {
             CodeKind::Prompt => self.prompt(),
             CodeKind::Python | CodeKind::CustomLlm => self.function(),
-            CodeKind::Llm => self.broken(
-                Problem::NotSupported,
-                "nodes of `type: llm` do not run in this version".to_owned(),
-                self.node.name.span,
-                "call the model in a node of `type: python`",
-            ),
+            CodeKind::Llm => self.model(),
         }
     }
 
@@ -119,31 +118,178 @@ impl Finder<'_> {
         }))
     }
 
-    fn prompt(&self) -> Found {
+    /// The template of a prompt, and the digest of its text.
+    fn template(&self) -> Result<(Prompt, Digest), Found> {
         let CodeSource::File(path) = &self.code.source else {
-            return self.broken(
+            return Err(self.broken(
                 Problem::Conflict,
                 "a prompt is a file beside the flow".to_owned(),
                 self.code.source.name().span,
                 "write `source: { type: code, path: FILE.jinja2 }`",
-            );
+            ));
         };
-        let text = match self.text(path) {
-            Ok(text) => text,
-            Err(broken) => return broken,
-        };
+        let text = self.text(path)?;
         let shown = self.home().locate(&path.value);
-        match Template::load(&shown.to_string_lossy(), &text) {
-            Ok(template) => {
-                let ports = Ports {
-                    open: true,
-                    ..Ports::default()
-                };
-                let digest = Digest::of_parts([b"prompt".as_slice(), text.as_bytes()]);
-                self.tool(Code::Prompt(template), &ports, Effect::Pure, digest)
-            }
-            Err(problems) => Found::Broken(problems),
+        let template = Template::load(&shown.to_string_lossy(), &text).map_err(Found::Broken)?;
+        let prompt = Prompt {
+            template,
+            origins: self.origins(),
+        };
+        let digest = Digest::of_parts([b"prompt".as_slice(), text.as_bytes()]);
+        Ok((prompt, digest))
+    }
+
+    /// Inputs that are the flow's own, or the whole text of a prompt.
+    fn origins(&self) -> BTreeMap<String, Comes> {
+        let is_prompt = |name: &NodeName| {
+            let named = |node: &&NodeDecl| node.name.value == *name;
+            self.flow.nodes.iter().find(named).is_some_and(
+                |node| matches!(&node.kind, KindDecl::Code(code) if code.kind == CodeKind::Prompt),
+            )
+        };
+        let origin = |(name, input): (&String, &InputBinding)| {
+            let reference = input.binding.whole()?;
+            let comes = match &reference.head {
+                Head::Input(_) => Comes::FromFlow,
+                Head::Output(node) if reference.path.is_whole() && is_prompt(node) => {
+                    Comes::FromPrompt
+                }
+                _ => return None,
+            };
+            Some((name.clone(), comes))
+        };
+        self.node.inputs.iter().filter_map(origin).collect()
+    }
+
+    fn prompt(&self) -> Found {
+        let ports = Ports {
+            open: true,
+            ..Ports::default()
+        };
+        match self.template() {
+            Ok((prompt, digest)) => self.tool(Code::Prompt(prompt), &ports, Effect::Pure, digest),
+            Err(broken) => broken,
         }
+    }
+
+    fn model(&self) -> Found {
+        match self.try_model() {
+            Ok(found) | Err(found) => found,
+        }
+    }
+
+    fn try_model(&self) -> Result<Found, Found> {
+        let span = self.node.name.span;
+        if !http::BUILT_IN {
+            return Err(self.broken(
+                Problem::NotSupported,
+                "nodes of `type: llm` do not run: this flowctl was built without models".to_owned(),
+                span,
+                "build it with `cargo install --path . --features llm`",
+            ));
+        }
+        let (prompt, digest) = self.template()?;
+        let api = self.code.api.as_ref();
+        let Some(api) = api.and_then(|api| Api::parse(&api.value)) else {
+            let (message, span) = match api {
+                Some(api) => (format!("there is no API `{}`", api.value), api.span),
+                None => (
+                    format!("`{}` does not say which API it asks", self.node.name.value),
+                    span,
+                ),
+            };
+            let help = "write `api: chat` or `api: completion`";
+            return Err(self.broken(Problem::BadValue, message, span, help));
+        };
+        let Some(connection) = &self.code.connection else {
+            return Err(self.broken(
+                Problem::UnknownConnection,
+                format!("`{}` names no connection", self.node.name.value),
+                span,
+                "write `connection: NAME`; `flowctl connection list` shows which there are",
+            ));
+        };
+        if !self.library.is_kept() {
+            let known = self
+                .check_connection(&connection.value, &[])
+                .and_then(|kind| {
+                    if llm::providers().contains(&kind) {
+                        return Ok(());
+                    }
+                    Err((
+                        format!(
+                            "`{}` is of type `{kind}`, and models are not asked through one",
+                            connection.value
+                        ),
+                        vec![format!(
+                            "the types are {}",
+                            or_list(llm::providers().iter().copied())
+                        )],
+                    ))
+                });
+            if let Err((message, help)) = known {
+                let help = help.join("; ");
+                return Err(self.broken(
+                    Problem::UnknownConnection,
+                    message,
+                    connection.span,
+                    &help,
+                ));
+            }
+        }
+        for variable in prompt.template.variables() {
+            if llm::parameter(api, &variable).is_some() {
+                let message = format!(
+                    "the prompt has a variable `{variable}`, which is the name of a parameter of the model"
+                );
+                let help = "give the variable another name";
+                let at = self.code.source.name().span;
+                return Err(self.broken(Problem::Conflict, message, at, help));
+            }
+        }
+        let input = |(name, _): (&String, &InputBinding)| {
+            let kind = llm::parameter(api, name)?;
+            Some(Input {
+                name: name.clone(),
+                required: false,
+                kind: Some(kind.word().to_owned()),
+                connection: Vec::new(),
+            })
+        };
+        let ports = Ports {
+            inputs: self.node.inputs.iter().filter_map(input).collect(),
+            open: true,
+            version: String::new(),
+        };
+        let digest = Digest::of_parts([
+            digest.hex().as_bytes(),
+            connection.value.as_bytes(),
+            format!("{api:?}").as_bytes(),
+        ]);
+        let model = Model {
+            prompt,
+            api,
+            home: self.home(),
+            connection: connection.value.clone(),
+            stream: self.streams(),
+        };
+        let code = Code::Llm(Box::new(model));
+        Ok(self.tool(code, &ports, Effect::Effectful, digest))
+    }
+
+    /// Whether nobody but the caller of the flow waits for the answer.
+    fn streams(&self) -> bool {
+        let name = &self.node.name.value;
+        let reads = |used: &Use<'_>| used.node().as_ref() == Some(name);
+        let is_output = self
+            .flow
+            .outputs
+            .values()
+            .any(|output| output.binding.uses().iter().any(reads));
+        let mut others = self.flow.nodes.iter().flat_map(NodeDecl::uses);
+        self.surroundings.selection.part == Part::Whole
+            && is_output
+            && !others.any(|(used, _)| reads(&used))
     }
 
     fn function(&self) -> Found {
@@ -276,8 +422,7 @@ impl Finder<'_> {
         let description = match described.into_iter().next() {
             Some(Ok(description)) => description,
             Some(Err(raised)) => {
-                let Raised { help, .. } = &raised;
-                let help = help.clone();
+                let help = raised.help.clone();
                 return Err(failed(raised.failure().message, help));
             }
             None => return Err(failed("it was not described".to_owned(), None)),
@@ -308,7 +453,7 @@ impl Finder<'_> {
                 continue;
             }
             if !self.library.is_kept()
-                && let Err(problem) = self.check_connection(name, &input.connection)
+                && let Err(problem) = self.check_connection(name, &input.connection).map(drop)
             {
                 let (message, help) = problem;
                 let mut diagnostic = Diagnostic::error(
@@ -335,7 +480,7 @@ impl Finder<'_> {
         &self,
         name: &str,
         classes: &[String],
-    ) -> Result<(), (String, Vec<String>)> {
+    ) -> Result<&'static str, (String, Vec<String>)> {
         let home = self.home();
         let all = home.connections().map_err(|problems| {
             let first = problems.iter().next();
@@ -350,11 +495,12 @@ impl Finder<'_> {
             .map_err(|problem| (problem.message, problem.help))?;
         let class = connection.class();
         // A strong type of the author's is a custom connection where it is kept.
-        let fits = classes.iter().any(|wanted| wanted == class)
+        let fits = classes.is_empty()
+            || classes.iter().any(|wanted| wanted == class)
             || class == "CustomConnection"
             || classes.iter().any(|wanted| wanted == "object");
         if fits {
-            return Ok(());
+            return Ok(connection.kind.word);
         }
         Err((
             format!(

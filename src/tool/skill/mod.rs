@@ -3,6 +3,7 @@
 //! Loading reports every problem with its own file, line and column; rendering is a pure function
 //! of the folder's bytes and the inputs.
 
+mod loaded;
 mod manifest;
 mod render;
 mod templates;
@@ -14,6 +15,7 @@ use crate::port::{Schema, Signature};
 use crate::value::Digest;
 use templates::Templates;
 
+pub(super) use loaded::loaded;
 pub(crate) use render::check_path;
 
 /// What a skill folder offers.
