@@ -30,7 +30,12 @@ fn own(test: &Test) -> std::path::PathBuf {
 #[test]
 fn a_connection_is_set_listed_shown_and_deleted() {
     let test = Test::new();
-    assert_snapshot!(test.run(["connection", "list"]), @"");
+    assert_snapshot!(test.run(["connection", "list"]), @r#"
+    exit 0
+    --- stderr
+    there are no connections
+    help: `flowctl connection set NAME --type TYPE` makes one; the types are `azure_open_ai`, `open_ai`, `serverless`, `serp`, `qdrant`, `weaviate`, `cognitive_search`, `azure_ai_services`, `azure_content_safety`, `form_recognizer`, `custom`, `anthropic`, `openai_compatible`
+    "#);
     let set = fed(
         &test,
         &[
@@ -46,7 +51,9 @@ fn a_connection_is_set_listed_shown_and_deleted() {
         "hush\n",
     )
     .exits(0);
-    assert_snapshot!(test.scrub(&set.stderr), @"");
+    assert_snapshot!(test.scrub(&set.stderr), @r#"
+    `azure` is in <dir>/.config/flowctl/connections.yaml
+    "#);
     let file = std::fs::read_to_string(own(&test)).unwrap();
     assert!(file.contains("hush"), "{file}");
     let mode = std::fs::metadata(own(&test)).unwrap().permissions().mode();
@@ -62,9 +69,33 @@ fn a_connection_is_set_listed_shown_and_deleted() {
         "token=TOKEN",
     ])
     .exits(0);
-    assert_snapshot!(test.run(["connection", "list"]), @"");
-    assert_snapshot!(test.run(["connection", "show", "azure"]), @"");
-    assert_snapshot!(test.run(["connection", "show", "other"]), @"");
+    assert_snapshot!(test.run(["connection", "list"]), @r#"
+    exit 0
+    --- stdout
+    azure  azure_open_ai  <dir>/.config/flowctl/connections.yaml
+    other  custom         <dir>/.config/flowctl/connections.yaml  (the secret `token` of the connection `other` (<dir>/.config/flowctl/connections.yaml) is in the variable `TOKEN`, which is not set)
+    "#);
+    assert_snapshot!(test.run(["connection", "show", "azure"]), @r#"
+    exit 0
+    --- stdout
+    azure: azure_open_ai, from <dir>/.config/flowctl/connections.yaml
+      api_base: https://h
+      api_key: [secret]
+      api_type: azure
+      api_version: 2024-02-01
+      auth_mode: key
+      resource_id: not set
+    "#);
+    assert_snapshot!(test.run(["connection", "show", "other"]), @r#"
+    exit 0
+    --- stdout
+    other: custom, from <dir>/.config/flowctl/connections.yaml
+      url: https://…@h/?…
+      token: not set  (from `TOKEN`)
+    --- stderr
+    note: the secret `token` of the connection `other` (<dir>/.config/flowctl/connections.yaml) is in the variable `TOKEN`, which is not set
+    help: set `TOKEN`, in the environment or in `.env`
+    "#);
     let shown = test.output(["connection", "list", "--json"]).exits(0);
     assert_eq!(
         shown.json()["connections"][0]["fields"]["api_key"],
@@ -79,8 +110,19 @@ fn a_connection_is_set_listed_shown_and_deleted() {
             .unwrap()
             .contains("hush")
     );
-    assert_snapshot!(test.run(["connection", "delete", "azure"]), @"");
-    assert_snapshot!(test.run(["connection", "show", "azur"]), @"");
+    assert_snapshot!(test.run(["connection", "delete", "azure"]), @r#"
+    exit 0
+    --- stderr
+    removed `azure` from <dir>/.config/flowctl/connections.yaml
+    "#);
+    assert_snapshot!(test.run(["connection", "show", "azur"]), @r#"
+    exit 2
+    --- stderr
+    error: there is no connection `azur`
+    help: there are `other`
+    help: `flowctl connection set azur --type TYPE` makes it; `flowctl connection import` takes Prompt Flow's files
+    help: it was looked for in `.flowctl/connections.yaml`, `connections.yaml`, `<dir>/.config/flowctl/connections.yaml` and the variables `azur` and `AZUR_TYPE`
+    "#);
     assert!(
         !std::fs::read_to_string(own(&test))
             .unwrap()
@@ -98,14 +140,38 @@ fn secrets_are_no_arguments() {
         assert!(!format!("{ran:?}").contains("hush"), "{ran:?}");
         ran.stderr
     };
-    assert_snapshot!(said(&["--type", "open_ai", "api_key=hush"]), @"");
-    assert_snapshot!(said(&["--type", "custom", "MyPassword=hush"]), @"");
-    assert_snapshot!(said(&["--type", "open_ai", "hush"]), @"");
-    assert_snapshot!(said(&["--type", "open_ai"]), @"");
-    assert_snapshot!(said(&["--type", "openai"]), @"");
-    assert_snapshot!(said(&["--type", "azure_open_ai", "api_bas=x"]), @"");
-    assert_snapshot!(said(&["--type", "azure_open_ai"]), @"");
-    assert_snapshot!(said(&[]), @"");
+    assert_snapshot!(said(&["--type", "open_ai", "api_key=hush"]), @r#"
+    error: `api_key` is a secret, and arguments are seen by everybody on this machine
+    help: leave it out and be asked; or `--stdin api_key`, or `--from-env api_key=VARIABLE`; and make a new key, as this one was seen
+    "#);
+    assert_snapshot!(said(&["--type", "custom", "MyPassword=hush"]), @r#"
+    error: `MyPassword` is a secret, and arguments are seen by everybody on this machine
+    help: leave it out and be asked; or `--stdin MyPassword`, or `--from-env MyPassword=VARIABLE`; and make a new key, as this one was seen
+    "#);
+    assert_snapshot!(said(&["--type", "open_ai", "hush"]), @r#"
+    error: a field has no value
+    help: write FIELD=VALUE
+    "#);
+    assert_snapshot!(said(&["--type", "open_ai"]), @r#"
+    error: the secret `api_key` of `c` is missing, and nobody is there to be asked
+    help: `… | flowctl connection set c --stdin api_key`, or `--from-env api_key=C_API_KEY`
+    "#);
+    assert_snapshot!(said(&["--type", "openai"]), @r#"
+    error: there is no connection type `openai`
+    help: did you mean `open_ai`?
+    "#);
+    assert_snapshot!(said(&["--type", "azure_open_ai", "api_bas=x"]), @r#"
+    error: a connection of type `azure_open_ai` has no field `api_bas`
+    help: did you mean `api_base`?
+    "#);
+    assert_snapshot!(said(&["--type", "azure_open_ai"]), @r#"
+    error: a connection of type `azure_open_ai` needs `api_base`
+    help: add `api_base=VALUE`
+    "#);
+    assert_snapshot!(said(&[]), @r#"
+    error: there is no connection `c` yet, so its type must be said
+    help: add `--type TYPE`: `azure_open_ai`, `open_ai`, `serverless`, `serp`, `qdrant`, `weaviate`, `cognitive_search`, `azure_ai_services`, `azure_content_safety`, `form_recognizer`, `custom`, `anthropic`, `openai_compatible`
+    "#);
     assert!(!own(&test).exists());
 }
 
@@ -143,7 +209,13 @@ fn prompt_flows_connections_are_taken_over() {
             r#"[{"name": "open_ai_connection", "module": "promptflow.connections", "type": "open_ai", "api_key": "******", "created_date": "2026-01-01"}]"#,
         )
         .file("c.yaml", "$schema: x\nname: mine\ntype: custom\nconfigs: {a: 1}\nsecrets: {s: hush2}\n");
-    assert_snapshot!(test.run(["connection", "import", "pf.json", "c.yaml"]), @"");
+    assert_snapshot!(test.run(["connection", "import", "pf.json", "c.yaml"]), @r#"
+    exit 0
+    --- stderr
+    took over `open_ai_connection` (open_ai), without its api_key: `flowctl connection set open_ai_connection` asks
+    took over `mine` (custom)
+    they are in <dir>/.config/flowctl/connections.yaml
+    "#);
     test.output(["connection", "import", "c.yaml"])
         .exits(2)
         .says("`mine` is in");
@@ -159,7 +231,13 @@ fn prompt_flows_connections_are_taken_over() {
         (&shown["type"], &shown["usable"]),
         (&json!("azure_open_ai"), &json!(true))
     );
-    assert_snapshot!(test.run(["connection", "import", "home/pf.sqlite"]), @"");
+    assert_snapshot!(test.run(["connection", "import", "home/pf.sqlite"]), @r#"
+    exit 2
+    --- stderr
+    error: the secrets in `home/pf.sqlite` are encrypted with a key in the keyring, which Prompt Flow has
+    help: let Prompt Flow print its connections into flowctl, where it is installed:
+      python -c 'import json; from promptflow.client import PFClient; c = PFClient().connections; print(json.dumps([c.get(x.name, with_secrets=True)._to_execution_connection_dict() for x in c.list()]))' | flowctl connection import -
+    "#);
     fed(
         &test,
         &["connection", "import", "-"],
@@ -268,13 +346,37 @@ mod tested {
             let text = format!("exit {}\n{}", ran.code, ran.stderr);
             text.replace(&url, "http://<server>")
         };
-        assert_snapshot!(run("good"), @"");
-        assert_snapshot!(run("bad"), @"");
-        assert_snapshot!(run("azure"), @"");
-        assert_snapshot!(run("claude"), @"");
-        assert_snapshot!(run("search"), @"");
-        assert_snapshot!(run("entra"), @"");
-        assert_snapshot!(run("nowhere"), @"");
+        assert_snapshot!(run("good"), @r#"
+        exit 0
+        `good` works: GET http://<server>/v1/models answers: 2 models
+        "#);
+        assert_snapshot!(run("bad"), @r#"
+        exit 4
+        error: `bad` does not work: `GET http://<server>/v1/models` answered 401 Unauthorized: Incorrect API key provided: Bearer [secret]
+        help: the key is missing, wrong or no longer valid
+        "#);
+        assert_snapshot!(run("azure"), @r#"
+        exit 0
+        `azure` works: GET http://<server>/openai/models?… answers: 2 models
+        "#);
+        assert_snapshot!(run("claude"), @r#"
+        exit 0
+        `claude` works: GET http://<server>/v1/models answers: 2 models
+        "#);
+        assert_snapshot!(run("search"), @r#"
+        exit 0
+        `search` works: HEAD http://<server>/s answers 404; the key was not tried
+        "#);
+        assert_snapshot!(run("entra"), @r#"
+        exit 2
+        error: `entra` uses a token of Microsoft Entra ID, which `test` does not get
+        help: run a flow that uses it
+        "#);
+        assert_snapshot!(run("nowhere"), @r#"
+        exit 2
+        error: `nowhere` says of no server where it is
+        help: run a flow that uses it
+        "#);
         let targets: Vec<String> = server
             .received()
             .into_iter()

@@ -34,7 +34,10 @@ fn flows() -> Vec<String> {
         })
         // What this program was built without, it refuses; see `http_nodes`.
         .filter(|path| {
-            cfg!(feature = "llm") || !std::fs::read_to_string(path).unwrap().contains("type: http")
+            cfg!(feature = "llm")
+                || !std::fs::read_to_string(path)
+                    .unwrap()
+                    .contains("type: http")
         })
         .map(|path| {
             path.strip_prefix(&root)
