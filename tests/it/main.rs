@@ -16,6 +16,7 @@ mod accept_changes;
 mod architecture;
 mod cache;
 mod commands;
+mod connections;
 mod crash;
 mod diagnostics;
 mod durable;
