@@ -14,8 +14,11 @@ use crate::port::Failure;
 use crate::python_value::to_str;
 use crate::tool::Redactor;
 use crate::tool::connection::{Connection, Connections, LoadFrom};
-use crate::tool::python::{Python, Search, Settings};
+use crate::tool::python::{Python, Search, Settings, memory_limit};
 use crate::value::Value;
+
+/// The variable that limits the address space of a Python process.
+const MEMORY: &str = "FLOWCTL_PYTHON_MEMORY";
 
 /// Where the code of one flow runs. Nothing is made or read before it is needed.
 pub(super) struct Home {
@@ -151,6 +154,15 @@ impl Home {
             settings.processes = self.surroundings.processes.max(1);
             settings.promptflow = self.surroundings.promptflow;
             settings.redactor = Self::hiding(&shown);
+            if let Some(limit) = variable(MEMORY) {
+                let limit = memory_limit(&limit).ok_or_else(|| {
+                    Failure::new(format!(
+                        "`{MEMORY}` is `{limit}`, which is no amount of memory"
+                    ))
+                    .help("write a number of bytes, or a number with K, M or G: `2G`")
+                })?;
+                settings.memory = Some(limit);
+            }
             Ok((Python::new(settings), folder))
         });
         match running {

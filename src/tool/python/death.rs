@@ -49,13 +49,13 @@ impl Death {
         }
         let failure = Failure::new(message);
         match self.signal() {
+            _ if self.closed || self.garbage.is_some() => {
+                failure.help("a tool must not write to, or close, descriptors that it did not open")
+            }
             Some(9) if !self.retired => failure.help(
                 "somebody ended it, or the system was out of memory (`dmesg` tells); \
                  `FLOWCTL_PYTHON_MEMORY` sets a limit that fails one call instead",
             ),
-            _ if self.closed || self.garbage.is_some() => {
-                failure.help("a tool must not write to, or close, descriptors that it did not open")
-            }
             _ => failure,
         }
     }
@@ -88,13 +88,20 @@ impl Death {
 
 /// Where the interpreter says that it was: `file:line in function`.
 fn crashed_at(tail: &str) -> Option<String> {
-    let after = &tail[tail.rfind("(most recent call first):")?..];
-    let frame = after
-        .lines()
-        .skip(1)
-        .map(str::trim)
-        .take_while(|line| line.starts_with("File "))
-        .find(|line| !line.contains("\"<flowctl_worker"))?;
+    let fatal = &tail[tail.find("Fatal Python error:")?..];
+    // Other threads come before it and behind it.
+    let after = &fatal[fatal.find("Current thread")?..];
+    let frames = || {
+        let lines = after.lines().skip(1).map(str::trim);
+        lines
+            .take_while(|line| line.starts_with("File "))
+            .filter(|line| !line.contains("\"<flowctl_worker"))
+    };
+    // Where the author can do something, if there is such a place.
+    let library = |line: &&str| line.contains("/lib/python") || line.contains("site-packages");
+    let frame = frames()
+        .find(|line| !library(line))
+        .or_else(|| frames().next())?;
     let (file, rest) = frame.strip_prefix("File \"")?.split_once('"')?;
     let (line, function) = rest.strip_prefix(", line ")?.split_once(" in ")?;
     Some(format!("{file}:{line} in {function}"))
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_crash_says_where() {
-        let tail = "before\nFatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n  File \"/w/b.py\", line 1 in g\n\nCurrent thread 0x2 (most recent call first):\n  File \"/w/t.py\", line 4 in f\n  File \"<flowctl_worker.calls>\", line 9 in x\n\nExtension modules: a\n";
+        let tail = "before\nFatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n  File \"/w/b.py\", line 1 in g\n\nCurrent thread 0x2 (most recent call first):\n  File \"/usr/lib/python3.11/ctypes/__init__.py\", line 519 in string_at\n  File \"/w/t.py\", line 4 in f\n  File \"<flowctl_worker.calls>\", line 9 in x\n\nThread 0x3 (most recent call first):\n  File \"/w/c.py\", line 1 in h\n\nExtension modules: a\n";
         insta::assert_snapshot!(death(11, tail).failure().message, @r"
         its Python process was ended by signal 11 (SIGSEGV)
           in /w/t.py:4 in f

@@ -126,6 +126,25 @@ impl Settings {
     }
 }
 
+/// Reads a limit of memory: bytes, or a number with `K`, `M` or `G`.
+#[must_use]
+pub fn memory_limit(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (digits, unit) = match text.strip_suffix(['K', 'k', 'M', 'm', 'G', 'g']) {
+        Some(digits) => (digits, text.as_bytes()[text.len() - 1].to_ascii_uppercase()),
+        None => (text, b'B'),
+    };
+    let shift = match unit {
+        b'K' => 10,
+        b'M' => 20,
+        b'G' => 30,
+        _ => 0,
+    };
+    let number: u64 = digits.trim_end().parse().ok()?;
+    let bytes = number.checked_mul(1 << shift)?;
+    (bytes > 0).then_some(bytes)
+}
+
 /// The Python processes of a run; none runs before it is needed.
 pub struct Python {
     settings: Settings,

@@ -25,6 +25,9 @@ const END: Duration = Duration::from_millis(500);
 /// How long an orderly end may take: exit handlers have a second.
 const STOP: Duration = Duration::from_millis(1500);
 
+/// The exit code of a worker whose pipe a tool closed; `main.py` knows it.
+const PIPE_CLOSED: i32 = 70;
+
 /// What a call waits for.
 pub(super) type Reply = Result<(Header, Vec<u8>), Failure>;
 
@@ -311,11 +314,12 @@ impl Worker {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        let closed = status.is_none();
+        let mut closed = status.is_none();
         if closed {
             self.kill();
             status = child.wait().ok();
         }
+        closed |= status.and_then(|status| status.code()) == Some(PIPE_CLOSED);
         // What it left in its group goes with it.
         self.kill();
         let state = self.state();

@@ -1,6 +1,7 @@
 """One call of a tool: inputs in, output or error out."""
 
 import _thread
+import contextvars
 import os
 import sys
 import time
@@ -57,8 +58,6 @@ def carry_out(crew, request, payload):
     call = Call(request)
     crew.calls[call.number] = call
     started = time.perf_counter()
-    import contextvars
-
     try:
         context = contextvars.copy_context()
         failed, result = context.run(_guarded, call, request, payload)
@@ -110,7 +109,10 @@ def _reply(call, failed, result, started):
 def describe_failure(error):
     if isinstance(error, load.LoadError):
         return {"type": error.code, "message": str(error), "help": error.help, "loading": True}
-    found = errors.report(error, sys.path[0])
+    try:
+        found = errors.report(error, sys.path[0])
+    except BaseException:  # a tool broke what the report needs
+        found = {"type": type(error).__name__, "message": errors.text_of(error)}
     if error in load.failed:
         load.failed.clear()
         found["code"], found["loading"] = "PythonLoadError", True

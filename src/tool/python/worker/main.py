@@ -16,6 +16,8 @@ from . import prints, values
 
 _start_thread = _thread.start_new_thread
 _PID = os.getpid()
+# The exit code when a tool closed our pipe; `process.rs` knows it.
+PIPE_CLOSED = 70
 
 
 class Wire:
@@ -63,9 +65,10 @@ class Wire:
             # In pieces: one `write` takes at most 2 GiB.
             try:
                 rest = rest[os.write(self.replies, rest[: 1 << 24]) :]
+            except BrokenPipeError:
+                end(1)  # nobody reads any more
             except OSError:
-                # Nobody reads any more, or a tool closed it.
-                end(1)
+                os._exit(PIPE_CLOSED)
 
     def send_log(self, number, data):
         self.send(b'{"log":null}' if number is None else b'{"log":%d}' % number, data)
@@ -89,6 +92,8 @@ class Crew:
         self.reading = _thread.allocate_lock()
         self.waiting = []
         self.calls = {}
+        # The module that carries calls out, which looks back at this one.
+        self.calling = None
         # What the main thread is asked to do.
         self.errands = []
         self.errand = _thread.allocate_lock()
@@ -100,8 +105,10 @@ class Crew:
             self._work()
         except BaseException as error:
             # Never a tool's: those are caught where it is called. Nobody may be reading any more.
-            os.write(2, ("flowctl's worker failed: %s: %s\n" % (type(error).__name__, error)).encode())
-            end(1)
+            try:
+                os.write(2, ("flowctl's worker failed: %s: %s\n" % (type(error).__name__, error)).encode())
+            finally:
+                os._exit(1)
 
     def _work(self):
         """Waits for its turn to read, reads, carries out."""
@@ -119,9 +126,7 @@ class Crew:
                 end(0)
             operation = request.get("op")
             if operation == "call":
-                from . import calls
-
-                if not calls.carry_out(self, request, payload):
+                if not self.calling.carry_out(self, request, payload):
                     return
             elif operation == "cancel":
                 call = self.calls.get(request["id"])
@@ -129,9 +134,7 @@ class Crew:
                     # Not here: it may have to wait, and nobody would read.
                     _start_thread(call.cancel, ())
             elif operation == "forget":
-                from . import calls
-
-                calls.forget_line(request["line"])
+                self.calling.forget_line(request["line"])
             elif operation == "describe":
                 from . import describe
 
@@ -146,7 +149,10 @@ class Crew:
         done.acquire()
         errand = [function, args, prints.current_call(), done, None, None]
         self.errands.append(errand)
-        self.errand.release()
+        try:
+            self.errand.release()
+        except RuntimeError:
+            pass  # the main thread has been called already, and looks at all there is
         done.acquire()
         if errand[5] is not None:
             raise errand[5]
@@ -236,5 +242,6 @@ def main(requests, replies):
     from . import calls
 
     calls.crew = crew
+    crew.calling = calls
     _start_thread(crew.work, ())
     crew.serve_main()
