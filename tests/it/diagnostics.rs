@@ -1649,6 +1649,37 @@ fn exposed_connections() {
 // ------------------------------------------------------------------------------------------------
 
 #[test]
+fn tool_bad_code() {
+    let flow = "nodes:\n- name: n\n  type: python\n  source: {type: code, path: n.py}\n";
+    let test = Test::new()
+        .file("f/flow.dag.yaml", flow)
+        .file("f/n.py", "import json\n\ndef n():\n    return 1\n");
+    let found = test.run(["validate", "f"]);
+    let found = test.scrub(&found);
+    assert!(found.starts_with("exit 3"), "{found}");
+    assert!(
+        found.contains("error[tool::bad-code]: `n.py` cannot be loaded: "),
+        "{found}"
+    );
+    assert!(found.contains("--> f/flow.dag.yaml:4:30"), "{found}");
+    assert!(found.contains("= help: "), "{found}");
+}
+
+#[cfg(feature = "llm")]
+#[test]
+fn connection_unknown() {
+    let flow = "nodes:\n- name: n\n  type: llm\n  source: {type: code, path: p.jinja2}\n  api: chat\n  connection: gone\n";
+    let test = Test::new()
+        .file("f/flow.dag.yaml", flow)
+        .file("f/p.jinja2", "user:\nhi\n");
+    let found = test.run(["validate", "f"]);
+    assert!(found.starts_with("exit 3"), "{found}");
+    assert!(found.contains("error[connection::unknown]: "), "{found}");
+    assert!(found.contains("`gone`"), "{found}");
+    assert!(found.contains("--> f/flow.dag.yaml:6:15"), "{found}");
+}
+
+#[test]
 fn every_code_has_a_paragraph_and_a_test() {
     let all: BTreeSet<String> = Code::ALL
         .iter()

@@ -39,35 +39,160 @@ fn what_prompt_flow_calls_fine_and_cannot_run_is_refused_with_its_place() {
     };
     let a = node("a", "");
     for (text, code, line) in [
-        (format!("nodes:\n{}{}", node("a", "  inputs: {x: '${b.output}'}\n"), node("b", "  inputs: {x: '${a.output}'}\n")), "graph::cycle", 5),
-        (format!("nodes:\n{}", node("a", "  inputs: {x: '${a.output}'}\n")), "graph::self-reference", 5),
-        (format!("nodes:\n{}", node("a", "  inputs: {x: '${gone.output}'}\n")), "expr::unknown-node", 5),
-        (format!("nodes:\n{}", node("a", "  inputs: {x: '${inputs.gone}'}\n")), "expr::unknown-input", 5),
-        (format!("nodes:\n{}", node("a", "  activate: {when: '${inputs.gone}', is: 1}\n")), "expr::unknown-input", 5),
-        (format!("nodes:\n{}", node("a", "  activate: {when: '${gone.output}', is: 1}\n")), "expr::unknown-node", 5),
-        (format!("nodes:\n{}", node("a", "  activate: {when: 1}\n")), "flow::missing-key", 5),
+        (
+            format!(
+                "nodes:\n{}{}",
+                node("a", "  inputs: {x: '${b.output}'}\n"),
+                node("b", "  inputs: {x: '${a.output}'}\n")
+            ),
+            "graph::cycle",
+            5,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  inputs: {x: '${a.output}'}\n")),
+            "graph::self-reference",
+            5,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  inputs: {x: '${gone.output}'}\n")),
+            "expr::unknown-node",
+            5,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  inputs: {x: '${inputs.gone}'}\n")),
+            "expr::unknown-input",
+            5,
+        ),
+        (
+            format!(
+                "nodes:\n{}",
+                node("a", "  activate: {when: '${inputs.gone}', is: 1}\n")
+            ),
+            "expr::unknown-input",
+            5,
+        ),
+        (
+            format!(
+                "nodes:\n{}",
+                node("a", "  activate: {when: '${gone.output}', is: 1}\n")
+            ),
+            "expr::unknown-node",
+            5,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  activate: {when: 1}\n")),
+            "flow::missing-key",
+            5,
+        ),
         (format!("nodes:\n{a}{a}"), "flow::duplicate-node", 5),
-        (format!("outputs:\n  o: {{type: string, reference: '${{gone.output}}'}}\nnodes:\n{a}"), "expr::unknown-node", 2),
-        (format!("outputs:\n  o: {{type: string, reference: '${{inputs.gone}}'}}\nnodes:\n{a}"), "expr::unknown-input", 2),
-        (format!("outputs:\n  o: {{type: string, reference: ''}}\nnodes:\n{a}"), "flow::bad-value", 2),
-        (format!("outputs:\n  o: {{type: string}}\nnodes:\n{a}"), "flow::missing-key", 2),
-        (format!("outputs:\n  o: {{reference: '${{a.output}}'}}\nnodes:\n{a}"), "flow::missing-key", 2),
-        (format!("inputs:\n  x: {{type: String}}\nnodes:\n{a}"), "flow::bad-value", 2),
+        (
+            format!("outputs:\n  o: {{type: string, reference: '${{gone.output}}'}}\nnodes:\n{a}"),
+            "expr::unknown-node",
+            2,
+        ),
+        (
+            format!("outputs:\n  o: {{type: string, reference: '${{inputs.gone}}'}}\nnodes:\n{a}"),
+            "expr::unknown-input",
+            2,
+        ),
+        (
+            format!("outputs:\n  o: {{type: string, reference: ''}}\nnodes:\n{a}"),
+            "flow::bad-value",
+            2,
+        ),
+        (
+            format!("outputs:\n  o: {{type: string}}\nnodes:\n{a}"),
+            "flow::missing-key",
+            2,
+        ),
+        (
+            format!("outputs:\n  o: {{reference: '${{a.output}}'}}\nnodes:\n{a}"),
+            "flow::missing-key",
+            2,
+        ),
+        (
+            format!("inputs:\n  x: {{type: String}}\nnodes:\n{a}"),
+            "flow::bad-value",
+            2,
+        ),
         ("inputs: {}\n".to_owned(), "flow::missing-key", 1),
         ("nodes: {}\n".to_owned(), "flow::wrong-type", 1),
-        ("nodes:\n- name: a\n  source: {type: code, path: p.jinja2}\n".to_owned(), "flow::missing-key", 2),
-        ("nodes:\n- name: a\n  type: prompt\n".to_owned(), "flow::missing-key", 2),
-        ("nodes:\n- name: a\n  type: promt\n  source: {path: p.jinja2}\n".to_owned(), "flow::bad-value", 3),
-        ("nodes:\n- name: a\n  type: prompt\n  source: {type: code, path: gone.jinja2}\n".to_owned(), "file::unreadable", 4),
-        (format!("nodes:\n{}", node("a", "  aproval: {}\n")), "flow::unknown-key", 5),
-        (format!("nodes:\n{}{}", node("a", "  inputs: {x: '${b.output}'}\n"), node("b", "  aggregation: true\n")), "expr::not-available", 5),
-        (format!("nodes:\n{}{}", node("a", ""), node("b", "  aggregation: true\n  activate: {when: '${a.output}', is: 1}\n")), "expr::not-available", 9),
-        (format!("nodes:\n{}", node("a", "  inputs: {x: '${b.result}'}\n")), "expr::syntax", 5),
-        ("nodes:\n- name: a\n  use_variants: true\n".to_owned(), "flow::missing-key", 2),
-        (format!("nodes:\n{a}node_variants: {{}}\nnodes: []\n"), "yaml::duplicate-key", 6),
+        (
+            "nodes:\n- name: a\n  source: {type: code, path: p.jinja2}\n".to_owned(),
+            "flow::missing-key",
+            2,
+        ),
+        (
+            "nodes:\n- name: a\n  type: prompt\n".to_owned(),
+            "flow::missing-key",
+            2,
+        ),
+        (
+            "nodes:\n- name: a\n  type: promt\n  source: {path: p.jinja2}\n".to_owned(),
+            "flow::bad-value",
+            3,
+        ),
+        (
+            "nodes:\n- name: a\n  type: prompt\n  source: {type: code, path: gone.jinja2}\n"
+                .to_owned(),
+            "file::unreadable",
+            4,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  aproval: {}\n")),
+            "flow::unknown-key",
+            5,
+        ),
+        (
+            format!(
+                "nodes:\n{}{}",
+                node("a", "  inputs: {x: '${b.output}'}\n"),
+                node("b", "  aggregation: true\n")
+            ),
+            "expr::not-available",
+            5,
+        ),
+        (
+            format!(
+                "nodes:\n{}{}",
+                node("a", ""),
+                node(
+                    "b",
+                    "  aggregation: true\n  activate: {when: '${a.output}', is: 1}\n"
+                )
+            ),
+            "expr::not-available",
+            9,
+        ),
+        (
+            format!("nodes:\n{}", node("a", "  inputs: {x: '${b.result}'}\n")),
+            "expr::syntax",
+            5,
+        ),
+        (
+            "nodes:\n- name: a\n  use_variants: true\n".to_owned(),
+            "flow::missing-key",
+            2,
+        ),
+        (
+            format!("nodes:\n{a}node_variants: {{}}\nnodes: []\n"),
+            "yaml::duplicate-key",
+            6,
+        ),
         (format!("entry: f:g\nnodes:\n{a}"), "flow::not-supported", 1),
-        (format!("language: csharp\nnodes:\n{a}"), "flow::not-supported", 1),
-        (format!("additional_includes:\n- ../gone.jinja2\nnodes:\n{}", a.replace("p.jinja2", "gone.jinja2")), "file::unreadable", 6),
+        (
+            format!("language: csharp\nnodes:\n{a}"),
+            "flow::not-supported",
+            1,
+        ),
+        (
+            format!(
+                "additional_includes:\n- ../gone.jinja2\nnodes:\n{}",
+                a.replace("p.jinja2", "gone.jinja2")
+            ),
+            "file::unreadable",
+            6,
+        ),
     ] {
         let found = problems(&test, &text);
         assert!(
@@ -172,9 +297,20 @@ fn slow_lines(test: &Test) {
 #[test]
 fn a_batch_that_was_killed_goes_on_and_repeats_nothing_that_succeeded() {
     let name = "promptflow::a_batch_that_was_killed_goes_on_and_repeats_nothing_that_succeeded";
-    let Some(test) = with_python(name) else { return };
+    let Some(test) = with_python(name) else {
+        return;
+    };
     slow_lines(&test);
-    let command = ["batch", "f", "--data", "rows.jsonl", "--run-id", "b", "--concurrency", "1"];
+    let command = [
+        "batch",
+        "f",
+        "--data",
+        "rows.jsonl",
+        "--run-id",
+        "b",
+        "--concurrency",
+        "1",
+    ];
     let running = test.spawn(command);
     until("some lines have ended", || {
         test.journal("b").exists() && test.count("b", "node_succeeded", "lines[1]") == 1
@@ -205,14 +341,32 @@ fn a_batch_that_was_killed_goes_on_and_repeats_nothing_that_succeeded() {
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let of = |at: usize| (errors[at]["line_number"].clone(), errors[at]["node"].clone());
+    let of = |at: usize| {
+        (
+            errors[at]["line_number"].clone(),
+            errors[at]["node"].clone(),
+        )
+    };
     assert_eq!(errors.len(), 3);
     assert_eq!(of(0), (json!(3), json!("one")));
     assert_eq!(of(1), (json!(12), Value::Null));
     assert_eq!(of(2), (json!(13), Value::Null));
-    assert!(errors[0]["message"].as_str().unwrap().contains("ValueError: three"));
-    assert!(errors[1]["message"].as_str().unwrap().contains("`x`"), "{}", errors[1]);
-    assert!(errors[2]["message"].as_str().unwrap().contains("`x`"), "{}", errors[2]);
+    assert!(
+        errors[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("ValueError: three")
+    );
+    assert!(
+        errors[1]["message"].as_str().unwrap().contains("`x`"),
+        "{}",
+        errors[1]
+    );
+    assert!(
+        errors[2]["message"].as_str().unwrap().contains("`x`"),
+        "{}",
+        errors[2]
+    );
     let metrics = test.read("artifacts/runs/b/batch/metrics.json");
     let sum: i64 = wanted.iter().map(|line| line["y"].as_i64().unwrap()).sum();
     let metrics: Value = serde_json::from_str(&metrics).unwrap();
@@ -244,12 +398,31 @@ fn batches_that_make_no_sense_are_refused() {
         .file("bad.jsonl", "{\"x\": 1}\n{\n");
     for (args, says) in [
         (&["batch", "f"][..], "there is no data"),
-        (&["batch", "f", "--data", "gone.jsonl"], "there is no such file"),
+        (
+            &["batch", "f", "--data", "gone.jsonl"],
+            "there is no such file",
+        ),
         (&["batch", "f", "--data", "none.jsonl"], "has no rows"),
         (&["batch", "f", "--data", "bad.jsonl"], "line 2"),
-        (&["batch", "f", "--data", "rows.jsonl", "--map", "x=3"], "fixed values only"),
-        (&["batch", "f", "--data", "rows.jsonl", "--map", "x=${data.y}"], "${data.y}"),
-        (&["batch", "f", "--data", "rows.jsonl", "--map", "x=${run.outputs.y}"], "--run RUN"),
+        (
+            &["batch", "f", "--data", "rows.jsonl", "--map", "x=3"],
+            "fixed values only",
+        ),
+        (
+            &["batch", "f", "--data", "rows.jsonl", "--map", "x=${data.y}"],
+            "${data.y}",
+        ),
+        (
+            &[
+                "batch",
+                "f",
+                "--data",
+                "rows.jsonl",
+                "--map",
+                "x=${run.outputs.y}",
+            ],
+            "--run RUN",
+        ),
         (&["batch", "g", "--data", "rows.jsonl"], "takes no inputs"),
     ] {
         test.output(args).exits(2).says(says);
