@@ -23,3 +23,7 @@ fix:
 # Write real output into README.md and docs/.
 update-docs:
     scripts/check-readme --update
+
+# The whole beside its floor and peers: `just bench --quick one`.
+bench *args:
+    scripts/bench {{ args }}

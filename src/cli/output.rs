@@ -12,6 +12,8 @@ pub(super) struct Output {
     workspace: PathBuf,
     stdout: io::Stdout,
     stderr: io::Stderr,
+    /// Whether stderr may carry colours, asked once: a run says a line for each of its nodes.
+    choice: anstream::ColorChoice,
 }
 
 /// Whether stderr may carry colours.
@@ -26,6 +28,7 @@ impl Output {
             workspace,
             stdout: io::stdout(),
             stderr: io::stderr(),
+            choice: anstream::AutoStream::choice(&io::stderr()),
         }
     }
 
@@ -71,9 +74,9 @@ impl Output {
 
     /// The same for text that has colours, and in which everything else is [`printable`] already.
     pub(super) fn say_styled(&mut self, text: &str) {
-        let mut stderr = anstream::AutoStream::auto(self.stderr.lock());
+        let mut stderr = anstream::AutoStream::new(self.stderr.lock(), self.choice);
         // When stderr is gone there is nobody to tell.
-        writeln!(stderr, "{text}").ok();
+        stderr.write_all(format!("{text}\n").as_bytes()).ok();
     }
 
     /// Whether a person looks at stderr.

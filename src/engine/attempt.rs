@@ -47,29 +47,142 @@ pub(super) struct Success {
 
 /// What an attempt runs.
 pub(super) enum Work {
-    Tool {
-        tool: Box<ToolInfo>,
-        inputs: Object,
-        approval: Option<Value>,
-        key: String,
-        host: Box<NodeHost>,
-        schemas: Arc<OutputSchemas>,
-        /// Where the outcome is kept for other runs.
-        cached: Option<Box<Cached>>,
-    },
+    /// The driver does it at once.
+    Light(Box<LightCall>),
+    Beside(Beside),
+}
+
+/// What runs beside the driver.
+pub(super) enum Beside {
+    Tool(Box<ToolCall>),
     /// Waited for: something outside of this process answers.
-    Remote {
-        tool: Box<ToolInfo>,
-        asked: Box<Asked>,
-        registry: Arc<Registry>,
-        schemas: Arc<OutputSchemas>,
-    },
+    Remote(Box<RemoteCall>),
     Process {
         spec: Box<ProcessSpec>,
         /// Lays out the staged files of the nodes before it, if there are any.
         host: Option<Box<NodeHost>>,
         output: ProcessOutput,
     },
+}
+
+/// A call of a persona or skill, with everything that it needs.
+pub(super) struct ToolCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) inputs: Object,
+    pub(super) approval: Option<Value>,
+    pub(super) key: String,
+    pub(super) host: NodeHost,
+    pub(super) schemas: Arc<OutputSchemas>,
+    /// Where the outcome is kept for other runs.
+    pub(super) cached: Option<Cached>,
+}
+
+/// A call that is waited for.
+pub(super) struct RemoteCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) asked: Asked,
+    pub(super) registry: Arc<Registry>,
+    pub(super) schemas: Arc<OutputSchemas>,
+}
+
+/// A call of a skill that is no more work than resolving its inputs was: a few templates without
+/// loops over small inputs, and no file. A thread would cost more than it.
+pub(super) struct LightCall {
+    pub(super) tool: Box<ToolInfo>,
+    pub(super) inputs: Object,
+}
+
+impl ToolCall {
+    fn call(
+        &self,
+        redactor: &Redactor,
+        blobs: &Blobs,
+        workspace: &std::path::Path,
+    ) -> Result<Success, Failure> {
+        let call = Call {
+            inputs: &self.inputs,
+            approval: self.approval.as_ref(),
+            idempotency_key: &self.key,
+        };
+        let cached = self.cached.as_ref();
+        let found = cached.and_then(Cached::load);
+        let hit = found.as_ref().and(cached).map(|cached| cached.key);
+        let outcome = match found {
+            Some(found) => found,
+            None => {
+                let registry = &self.host.registry;
+                registry.call(&self.tool.name, &call, &self.host)?
+            }
+        };
+        let clean = cached.is_some() && is_clean(&outcome, redactor);
+        let outcome = without_secrets(outcome, redactor)?;
+        check(&self.schemas, &self.tool, &outcome)?;
+        if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
+            cached.keep(&outcome);
+        }
+        let success = stage(outcome, blobs, workspace)?;
+        Ok(Success {
+            cached: hit,
+            ..success
+        })
+    }
+}
+
+fn check(schemas: &OutputSchemas, tool: &ToolInfo, outcome: &Outcome) -> Result<(), Failure> {
+    match schemas.check(tool, &outcome.output) {
+        None => Ok(()),
+        Some((port, violation)) => Err(Failure::new(format!(
+            "`{port}` of its output breaks its contract: {violation}"
+        ))
+        .help("this is a mistake in the tool, not in the flow")),
+    }
+}
+
+/// Of values and 16-byte pieces of text: some 20 µs of work.
+const LARGEST_SMALL: usize = 256;
+
+/// Whether values are so small that going through them takes no time worth a thread. Looks at no
+/// more of them than that.
+pub(super) fn is_small<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
+    fn take(value: &Value, left: usize) -> Option<usize> {
+        let left = left.checked_sub(1)?;
+        match value {
+            Value::String(text) => left.checked_sub(text.len() / 16),
+            Value::Array(items) => items.iter().try_fold(left, |left, item| take(item, left)),
+            Value::Object(entries) => entries
+                .iter()
+                .try_fold(left, |left, (_, value)| take(value, left)),
+            _ => Some(left),
+        }
+    }
+    let mut values = values;
+    values
+        .try_fold(LARGEST_SMALL, |left, value| take(value, left))
+        .is_some()
+}
+
+fn panicked(why: &str) -> Failure {
+    Failure::new(format!("the tool panicked: {why}"))
+        .help("please report this, with the run's folder")
+}
+
+/// Carries light work out right here; everything else goes through [`run`].
+pub(super) fn at_once(
+    call: &LightCall,
+    registry: &Registry,
+    schemas: &OutputSchemas,
+    redactor: &Redactor,
+    blobs: &Blobs,
+) -> Result<Success, Failure> {
+    let called = std::panic::AssertUnwindSafe(|| {
+        let outcome = registry.call_light(&call.tool.name, &call.inputs)?;
+        let outcome = without_secrets(outcome, redactor)?;
+        check(schemas, &call.tool, &outcome)?;
+        finish_value(outcome.output, blobs)
+    });
+    std::panic::catch_unwind(called)
+        .unwrap_or_else(|_| Err(panicked("see what it printed")))
+        .map_err(|failure| redacted(failure, redactor))
 }
 
 /// Runs an attempt to its end.
@@ -80,7 +193,7 @@ pub(super) enum Work {
 pub(super) async fn run(
     id: InstanceId,
     attempt: u32,
-    work: Work,
+    work: Beside,
     redactor: Redactor,
     timeout: Option<Duration>,
     blobs: Arc<Blobs>,
@@ -88,58 +201,28 @@ pub(super) async fn run(
     cancel: Cancel,
 ) -> Report {
     let (result, stopped) = match work {
-        Work::Process { spec, host, output } => {
+        Beside::Process { spec, host, output } => {
             run_command(spec, host, output, timeout, cancel, &blobs).await
         }
-        Work::Remote {
-            tool,
-            asked,
-            registry,
-            schemas,
-        } => {
-            let answer = ask(&registry, &tool, *asked, timeout, cancel).await;
+        Beside::Remote(remote) => {
+            let RemoteCall {
+                tool,
+                asked,
+                registry,
+                schemas,
+            } = *remote;
+            let answer = ask(&registry, &tool, asked, timeout, cancel).await;
             let result = answer.0.and_then(|outcome| {
                 let outcome = without_secrets(outcome, &redactor)?;
-                check_output(&schemas, &tool, &outcome)?;
+                check(&schemas, &tool, &outcome)?;
                 stage(outcome, &blobs, &workspace)
             });
             (result, answer.1)
         }
-        Work::Tool {
-            tool,
-            inputs,
-            approval,
-            key,
-            host,
-            schemas,
-            cached,
-        } => {
+        Beside::Tool(tool) => {
             let stop = cancel.clone();
             let hidden = redactor.clone();
-            let task = tokio::task::spawn_blocking(move || {
-                let call = Call {
-                    inputs: &inputs,
-                    approval: approval.as_ref(),
-                    idempotency_key: &key,
-                };
-                let found = cached.as_ref().and_then(|cached| cached.load());
-                let hit = found.as_ref().and(cached.as_ref()).map(|cached| cached.key);
-                let outcome = match found {
-                    Some(found) => found,
-                    None => host.registry.call(&tool.name, &call, host.as_ref())?,
-                };
-                let clean = cached.is_some() && is_clean(&outcome, &hidden);
-                let outcome = without_secrets(outcome, &hidden)?;
-                check_output(&schemas, &tool, &outcome)?;
-                if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
-                    cached.keep(&outcome);
-                }
-                let success = stage(outcome, &blobs, &workspace)?;
-                Ok(Success {
-                    cached: hit,
-                    ..success
-                })
-            });
+            let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
             let joined = match timeout {
                 Some(limit) => match tokio::time::timeout(limit, task).await {
                     Ok(joined) => joined,
@@ -154,10 +237,7 @@ pub(super) async fn run(
                 },
                 None => task.await,
             };
-            let result = joined.unwrap_or_else(|error| {
-                Err(Failure::new(format!("the tool panicked: {error}"))
-                    .help("please report this, with the run's folder"))
-            });
+            let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
             let stopping = *stop.borrow();
             let stopped = stopping && result.is_err();
             (result, stopped)
@@ -195,20 +275,6 @@ async fn ask(
         answer = limited => (answer, false),
         // A sender that is gone wants nothing any more.
         Ok(_) = cancel.wait_for(|stop| *stop) => (Err(Failure::new("it was stopped")), true),
-    }
-}
-
-fn check_output(
-    schemas: &OutputSchemas,
-    tool: &ToolInfo,
-    outcome: &Outcome,
-) -> Result<(), Failure> {
-    match schemas.check(tool, &outcome.output) {
-        None => Ok(()),
-        Some((port, violation)) => Err(Failure::new(format!(
-            "`{port}` of its output breaks its contract: {violation}"
-        ))
-        .help("this is a mistake in the tool, not in the flow")),
     }
 }
 
@@ -298,7 +364,7 @@ fn timed_out(limit: Duration) -> Failure {
 fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
     let raw = serde_json::value::to_raw_value(&output)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let digest = Digest::of_json(&output);
+    let digest = Digest::of_value(&output);
     let size = raw.get().len();
     let (external, raw) = place(raw, blobs)
         .map_err(|error| Failure::new(format!("its output cannot be kept: {error}")))?;
@@ -308,8 +374,8 @@ fn finish_value(output: Value, blobs: &Blobs) -> Result<Success, Failure> {
         external,
         raw,
         digest,
-        files: Arc::new([]),
-        evidence: Arc::new([]),
+        files: Arc::default(),
+        evidence: Arc::default(),
         subject: None,
         about: None,
         cached: None,

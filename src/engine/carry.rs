@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{self, Report, run};
+use super::attempt::{self, Report, Work, run};
 use super::driver::Driver;
 use super::error::Error;
 use super::kept::place;
@@ -287,6 +287,21 @@ impl Driver {
         };
         let timeout = self.state.node(&self.plan, id).timeout;
         self.in_flight.insert(id);
+        let work = match work {
+            Work::Light(call) => {
+                let (registry, schemas) = (&self.compiled.registry, self.compiled.output_schemas());
+                let result = attempt::at_once(&call, registry, &schemas, &redactor, &self.blobs);
+                let report = Report {
+                    id,
+                    attempt,
+                    result,
+                    stopped: false,
+                };
+                return self.report(report, observer);
+            }
+            Work::Beside(work) => work,
+        };
+        self.journal.flush()?;
         let task = run(
             id,
             attempt,
@@ -405,11 +420,11 @@ impl Driver {
         let event = NodeSucceeded {
             node: self.state.instance(id).path.clone(),
             attempt: self.state.instance(id).attempt.max(1),
-            digest: Digest::of_json(&output),
+            digest: Digest::of_value(&output),
             fingerprint,
             effectful: false,
-            files: Arc::new([]),
-            evidence: Arc::new([]),
+            files: Arc::default(),
+            evidence: Arc::default(),
             subject: None,
             about: None,
             external,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::id::ToolName;
 use crate::plan::{Plan, ToolInfo};
 use crate::port::{Schema, Violation};
 use crate::store::Snapshot;
@@ -21,9 +22,10 @@ pub struct Compiled {
     outputs: Arc<OutputSchemas>,
 }
 
-/// Compiled output schemas, by tool and port: a contract's schema is compiled once a run.
+/// Compiled output schemas, by tool and in the order of its ports: a contract's schema is compiled
+/// once a run. A port whose schema is none is not checked.
 #[derive(Default)]
-pub(super) struct OutputSchemas(Mutex<HashMap<(String, String), Arc<Schema>>>);
+pub(super) struct OutputSchemas(Mutex<HashMap<ToolName, Arc<[Option<Schema>]>>>);
 
 impl Compiled {
     pub(super) fn new(plan: Plan, registry: crate::tool::Registry, snapshot: Snapshot) -> Self {
@@ -45,7 +47,8 @@ impl Compiled {
 impl OutputSchemas {
     /// The first thing in which an output breaks its tool's contract.
     pub(super) fn check(&self, tool: &ToolInfo, output: &Value) -> Option<(String, Violation)> {
-        for port in &tool.signature.outputs {
+        let schemas = self.of(tool);
+        for (port, schema) in tool.signature.outputs.iter().zip(&*schemas) {
             let Some(value) = output.get(&port.name) else {
                 if port.required {
                     let message = "it is missing from the output".to_owned();
@@ -59,25 +62,24 @@ impl OutputSchemas {
                 }
                 continue;
             };
-            let key = (tool.name.to_string(), port.name.clone());
-            let cached = self.0.lock().expect("no holder panics").get(&key).cloned();
-            let schema = if let Some(schema) = cached {
-                schema
-            } else {
-                let Ok(schema) = Schema::compile(&port.schema) else {
-                    continue;
-                };
-                let schema = Arc::new(schema);
-                self.0
-                    .lock()
-                    .expect("no holder panics")
-                    .insert(key, Arc::clone(&schema));
-                schema
-            };
-            if let Some(violation) = schema.check(value).into_iter().next() {
+            let violations = schema.iter().flat_map(|schema| schema.check(value));
+            if let Some(violation) = violations.into_iter().next() {
                 return Some((port.name.clone(), violation));
             }
         }
         None
+    }
+
+    fn of(&self, tool: &ToolInfo) -> Arc<[Option<Schema>]> {
+        let known = || self.0.lock().expect("no holder panics");
+        if let Some(found) = known().get(&tool.name) {
+            return Arc::clone(found);
+        }
+        let outputs = tool.signature.outputs.iter();
+        let compiled: Arc<[Option<Schema>]> = outputs
+            .map(|port| Schema::compile(&port.schema).ok())
+            .collect();
+        known().insert(tool.name.clone(), Arc::clone(&compiled));
+        compiled
     }
 }

@@ -255,6 +255,8 @@ impl Driver {
                 self.journal.sync().await?;
                 continue;
             }
+            // Who looks on sees all that happened, not only what must not be lost.
+            self.journal.flush()?;
             let sleep = next
                 .wake_at
                 .map_or(INBOX_POLL, |at| until(self.engine.now(), at))

@@ -87,7 +87,10 @@ impl Driver {
             }
         };
         let workspace = self.engine.layout.workspace().to_owned();
-        self.journal.sync().await?;
+        // With nothing to publish there is only the end to wait for, which says all of it.
+        if !files.is_empty() {
+            self.journal.sync().await?;
+        }
         let mut result = if self.cut_off {
             publish::tidy(&workspace, &self.dir.id, &files)
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::Work;
+use super::attempt::{Beside, LightCall, RemoteCall, ToolCall, Work, is_small};
 use super::driver::Driver;
 use super::ending::given;
 use super::host::NodeHost;
@@ -151,18 +151,21 @@ impl Driver {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Name, false)?;
         // A `foreach` itself is also a function of what its items are functions of.
-        let items: Vec<_> = self
-            .state
-            .items(id)
-            .map(|item| self.state.instance(item).fingerprint)
-            .collect();
-        Ok(Digest::of_json(&json!({
-            "tool": node.kind(),
-            "content": node.digest().to_string(),
-            "inputs": inputs,
-            "items": items,
-            "approval": self.approval(id),
-        })))
+        let items = self.state.items(id).map(|item| {
+            let fingerprint = self.state.instance(item).fingerprint;
+            fingerprint.map_or(Value::Null, |digest| digest.to_string().into())
+        });
+        let of: Object = [
+            ("tool", Value::from(node.kind())),
+            ("content", node.digest().to_string().into()),
+            ("inputs", Value::Object(inputs)),
+            ("items", items.collect()),
+            ("approval", self.approval(id).unwrap_or_default()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+        Ok(Digest::of_value(&Value::Object(of)))
     }
 
     /// The files of the nodes before one, with what is in the workspace in their place now.
@@ -189,43 +192,57 @@ impl Driver {
         let node = self.state.node(&self.plan, id);
         let inputs = self.inputs(id, Secrets::Reveal, false)?;
         let path = self.state.instance(id).path.clone();
-        let log = Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
+        let log = || Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
-            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => Ok(Work::Remote {
-                tool: tool.clone(),
-                asked: Box::new(Asked {
-                    inputs,
-                    approval: self.approval(id),
-                    key,
-                    log,
-                    redactor: redactor.clone(),
-                    line: self.line(id),
-                    about: if self.compiled.registry.wants_about(&tool.name) {
-                        self.about_inputs(id)
-                    } else {
-                        BTreeMap::new()
+            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
+                Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
+                    tool: tool.clone(),
+                    asked: Asked {
+                        inputs,
+                        approval: self.approval(id),
+                        key,
+                        log: log(),
+                        redactor: redactor.clone(),
+                        line: self.line(id),
+                        about: if self.compiled.registry.wants_about(&tool.name) {
+                            self.about_inputs(id)
+                        } else {
+                            BTreeMap::new()
+                        },
                     },
-                }),
-                registry: Arc::clone(&self.compiled.registry),
-                schemas: self.compiled.output_schemas(),
-            }),
+                    registry: Arc::clone(&self.compiled.registry),
+                    schemas: self.compiled.output_schemas(),
+                }))))
+            }
+            // It asks nothing of the world, so that there is nothing to put together for it.
+            Step::Tool(tool)
+                if node.timeout.is_none()
+                    && !node.cache
+                    && self.compiled.registry.is_light(&tool.name)
+                    && is_small(inputs.values()) =>
+            {
+                Ok(Work::Light(Box::new(LightCall {
+                    tool: tool.clone(),
+                    inputs,
+                })))
+            }
             Step::Tool(tool) => {
                 let staged = if tool.effect == Effect::Effectful {
                     self.staged_before(id)?
                 } else {
                     Vec::new()
                 };
-                let host = self.host(staged, log, redactor);
+                let host = self.host(staged, log(), redactor);
                 let cached = self.cached(id, &inputs)?;
-                Ok(Work::Tool {
+                Ok(Work::Beside(Beside::Tool(Box::new(ToolCall {
                     tool: tool.clone(),
                     inputs,
                     approval: self.approval(id),
                     key,
-                    host: Box::new(host),
+                    host,
                     schemas: self.compiled.output_schemas(),
-                    cached: cached.map(Box::new),
-                })
+                    cached,
+                }))))
             }
             Step::Process(process) => {
                 let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);
@@ -278,7 +295,7 @@ impl Driver {
                     env,
                     stdin,
                     timeout: node.timeout,
-                    log,
+                    log: log(),
                     redactor: redactor.clone(),
                 };
                 // Asking for what is before every node of a long chain would take the square of it.
@@ -288,11 +305,11 @@ impl Driver {
                     Vec::new()
                 };
                 let log = spec.log.clone();
-                Ok(Work::Process {
+                Ok(Work::Beside(Beside::Process {
                     host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log, redactor))),
                     spec: Box::new(spec),
                     output: process.output,
-                })
+                }))
             }
             Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
         }

@@ -214,10 +214,15 @@ pub(super) fn build(
             .iter()
             .map(|(path, bytes)| (path.clone(), bytes.clone())),
     );
+    // Once for the manifest and the sums: the journal may be long.
+    let mut digests: BTreeMap<String, Digest> = files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), Digest::of(bytes)))
+        .collect();
     let manifest = parts.manifest(
         files
             .iter()
-            .map(|(path, bytes)| (path, Digest::of(bytes), bytes.len() as u64)),
+            .map(|(path, bytes)| (path, digests[path], bytes.len() as u64)),
     );
     let mut envelopes = BTreeMap::new();
     if let Some(key) = parts.signer {
@@ -235,12 +240,14 @@ pub(super) fn build(
     }
     let digest = Digest::of(&manifest);
     files.insert(MANIFEST.to_owned(), manifest);
-    files.extend(
-        envelopes
-            .iter()
-            .map(|(path, text)| (path.clone(), text.clone().into_bytes())),
-    );
-    files.insert(SUMS.to_owned(), sums_of(&files));
+    digests.insert(MANIFEST.to_owned(), digest);
+    for (path, text) in &envelopes {
+        digests.insert(path.clone(), Digest::of(text.as_bytes()));
+        files.insert(path.clone(), text.clone().into_bytes());
+    }
+    let lines = digests.iter();
+    let sums = sums(lines.map(|(path, digest)| (&**path, digest.hex())));
+    files.insert(SUMS.to_owned(), sums);
     Some(Bundle {
         files,
         manifest: digest,

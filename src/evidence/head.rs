@@ -159,7 +159,10 @@ pub fn behind(layout: &Layout) -> Result<Option<Finding>, Error> {
         Err(_) => Index::default(),
     };
     let signed = root.join(super::index::INDEX_ENVELOPE).exists();
-    let mut lines = Lines::open(&root.join(LEDGER))?;
+    // A ledger that cannot be read is found already, too.
+    let Ok(mut lines) = Lines::open(&root.join(LEDGER)) else {
+        return Ok(None);
+    };
     let amiss = head.judge(&index, lines.as_mut(), signed)?;
     Ok(amiss.map(|(path, message)| Finding {
         path: path.to_owned(),

@@ -1,6 +1,7 @@
 //! [`Material`]: the durable records of a run, from which its evidence is made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead as _;
 use std::path::Path;
 
 use super::Error;
@@ -81,13 +82,14 @@ impl Material {
 
     /// The bytes of the records up to and with one.
     pub(super) fn bytes_upto(&self, seq: u64) -> &[u8] {
-        let ends = self.bytes.iter().enumerate();
-        let mut ends = ends.filter(|(_, byte)| **byte == b'\n');
-        let nth = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
-        match ends.nth(nth) {
-            Some((end, _)) => &self.bytes[..=end],
-            None => &self.bytes,
+        let mut rest = &self.bytes[..];
+        for _ in 0..seq {
+            // Reading from memory does not fail.
+            if rest.skip_until(b'\n').is_err() || rest.is_empty() {
+                break;
+            }
         }
+        &self.bytes[..self.bytes.len() - rest.len()]
     }
 
     /// What a record becomes, if it is evidence, with the documents that come with it.

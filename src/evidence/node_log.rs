@@ -33,15 +33,41 @@ pub(super) fn project(run: &RunId, record: &Record, payload: &Payload) -> Option
     body.insert("node".to_owned(), json!(node));
     body.insert("event".to_owned(), json!(record.event));
     body.append(&mut rest);
-    let decision = matches!(
-        payload,
-        Payload::ApprovalDecided(_) | Payload::DecisionRefused(_) | Payload::ApprovalExpired(_)
-    );
     Some(Projected {
         node,
-        decision,
+        decision: is_decision(payload),
         body,
     })
+}
+
+/// Whether it is an answer, or the lack of one.
+pub(super) fn is_decision(payload: &Payload) -> bool {
+    matches!(
+        payload,
+        Payload::ApprovalDecided(_) | Payload::DecisionRefused(_) | Payload::ApprovalExpired(_)
+    )
+}
+
+/// The node that a record is about, without reading the rest of it; none of one that cannot be
+/// evidence. [`project`] has the last word.
+pub(super) fn node_of(record: &Record) -> Option<NodePath> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        node: NodePath,
+    }
+    #[derive(serde::Deserialize)]
+    struct Refused {
+        decision: Named,
+    }
+    let data = record.data.get();
+    match record.event.as_str() {
+        "decision_refused" => serde_json::from_str::<Refused>(data)
+            .ok()
+            .map(|refused| refused.decision.node),
+        _ => serde_json::from_str::<Named>(data)
+            .ok()
+            .map(|named| named.node),
+    }
 }
 
 /// Whether a log may be called so: one part of a path, which is no hidden file.

@@ -50,8 +50,8 @@ impl Story {
             let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else {
                 continue;
             };
-            if let Some(projected) = node_log::project(run, record, &payload)
-                && projected.decision
+            if node_log::is_decision(&payload)
+                && let Some(projected) = node_log::project(run, record, &payload)
             {
                 story.decisions.push(projected.body);
             }
@@ -175,6 +175,11 @@ impl Story {
 
     /// The last list of tests counts.
     fn note_tests(&mut self, output: &[u8]) {
+        // Few outputs have any, and most of a long journal is outputs.
+        let mut windows = output.windows(TestCase::LIST.len());
+        if !windows.any(|window| window == TestCase::LIST.as_bytes()) {
+            return;
+        }
         let output = serde_json::from_slice(output).unwrap_or_default();
         if let Some(cases) = TestCase::of_output(&output) {
             self.tests = cases;

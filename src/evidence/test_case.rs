@@ -16,6 +16,9 @@ pub struct TestCase {
 }
 
 impl TestCase {
+    /// The key of such a list.
+    pub(super) const LIST: &'static str = "test_cases";
+
     /// The tests in an output: any value of it that has a list `test_cases`. `None` when there is
     /// no such list.
     #[must_use]
@@ -23,7 +26,7 @@ impl TestCase {
         let cases = output
             .as_object()?
             .values()
-            .find_map(|value| value.get("test_cases")?.as_array())?;
+            .find_map(|value| value.get(Self::LIST)?.as_array())?;
         let text = |case: &Value, key: &str| {
             let text = case.get(key).and_then(Value::as_str).unwrap_or_default();
             text.split_whitespace().collect::<Vec<_>>().join(" ")

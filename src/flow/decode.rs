@@ -118,10 +118,6 @@ impl InputBinding {
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Self {
-        Self {
-            binding: Binding::compile(node, source, problems),
-            key_span,
-            node: node.clone(),
-        }
+        Self::new(Binding::compile(node, source, problems), key_span, node)
     }
 }

@@ -73,8 +73,29 @@ pub struct InputBinding {
     pub binding: Binding,
     /// The key's bytes.
     pub key_span: Span,
-    /// The value as written, for places inside it.
-    pub node: yaml::Node,
+    /// A literal as written, for places inside it. Of what holds expressions nobody asks for that.
+    pub literal: Option<yaml::Node>,
+}
+
+impl InputBinding {
+    /// A value that was read as this binding.
+    pub(super) fn new(binding: Binding, key_span: Span, node: &yaml::Node) -> Self {
+        Self {
+            literal: matches!(binding, Binding::Literal(_)).then(|| node.clone()),
+            binding,
+            key_span,
+        }
+    }
+
+    /// Where the value stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match (&self.literal, self.binding.uses().first()) {
+            (Some(node), _) => node.span,
+            (None, Some(used)) => used.span(),
+            (None, None) => self.key_span,
+        }
+    }
 }
 
 /// A node of a flow file.

@@ -14,7 +14,6 @@ use crate::expr::{Binding, Head, Path, Reference, Text, Use};
 use crate::id::NodeName;
 use crate::port::{Port, Schema};
 use crate::python_value::Kind;
-use crate::yaml;
 
 /// What of a flow is wanted. Kept with a run: it is part of what the run is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,7 +164,7 @@ impl Flow {
             let reference = Binding::Text(Text::Whole(Reference {
                 head: Head::Input(port.clone()),
                 path: Path::property(""),
-                span: input.node.span,
+                span: input.span(),
             }));
             input.binding = if list {
                 Binding::List(vec![reference])
@@ -238,10 +237,7 @@ fn written(head: Head, path: Path) -> InputBinding {
     InputBinding {
         binding: Binding::Text(Text::Whole(Reference { head, path, span })),
         key_span: span,
-        node: yaml::Node {
-            span,
-            kind: yaml::Kind::Text(String::new()),
-        },
+        literal: None,
     }
 }
 

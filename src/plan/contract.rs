@@ -1,20 +1,42 @@
 //! The schema of what a node gives, and whether it fits where it goes.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::model::{PlanNode, Scope, ScopeId, Step};
 use crate::expr::{Binding, Head, Reference};
 use crate::flow::ProcessOutput;
-use crate::port::{Lookup, Port, lookup};
+use crate::port::{Lookup, Port, Signature, lookup};
 use crate::value::{Object, Value};
 
 /// Gives compiled sub-flows.
 pub(super) type Scopes<'a> = dyn Fn(ScopeId) -> Option<&'a Scope> + 'a;
 
+/// Ports. Those of a tool are shared with it: thousands of nodes may have the same tool.
+pub(super) enum Ports {
+    Inputs(Arc<Signature>),
+    Outputs(Arc<Signature>),
+    Own(Vec<Port>),
+}
+
+impl Deref for Ports {
+    type Target = [Port];
+
+    fn deref(&self) -> &[Port] {
+        match self {
+            Self::Inputs(signature) => &signature.inputs,
+            Self::Outputs(signature) => &signature.outputs,
+            Self::Own(ports) => ports,
+        }
+    }
+}
+
 /// The output ports that wiring by name may take from a node.
-pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Vec<Port> {
-    match &node.step {
-        Step::Tool(tool) => tool.signature.outputs.clone(),
+pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Ports {
+    Ports::Own(match &node.step {
+        Step::Tool(tool) => return Ports::Outputs(Arc::clone(&tool.signature)),
         Step::Process(process) if process.output == ProcessOutput::Text => vec![
             Port::new("stdout", json!({ "type": "string" }), "Standard output."),
             Port::new("exit_code", json!({ "type": "integer" }), "The exit code."),
@@ -36,7 +58,7 @@ pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Vec<Port> {
             };
             scope.outputs.iter().map(port).collect()
         }),
-    }
+    })
 }
 
 /// The schema of a node's whole output.
@@ -93,12 +115,10 @@ pub(super) fn lookup_output(
     };
     if node.foreach.is_none()
         && let [crate::value::Step::Key(key), rest @ ..] = steps
-        && let Some(port) = offers(node, scopes)
-            .into_iter()
-            .find(|port| port.name == *key)
+        && let Some(port) = offers(node, scopes).iter().find(|port| port.name == *key)
     {
         let found = lookup(&port.schema, rest);
-        return (found, port.contract.filter(|_| rest.is_empty()));
+        return (found, port.contract.clone().filter(|_| rest.is_empty()));
     }
     (lookup(&output_schema(node, scopes), steps), None)
 }

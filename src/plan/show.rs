@@ -241,7 +241,11 @@ fn edges_into(scope: &Scope, at: usize) -> impl Iterator<Item = (super::NodeId, 
         .edges_directed(index, petgraph::Direction::Incoming)
         .map(|edge| (scope.graph[edge.source()], edge.weight()))
         .collect();
-    edges.sort_by_key(|(from, why)| (*from, why.to_string()));
+    // A node that joins thousands has as many edges, and hardly any two from one node.
+    edges.sort_by(|one, other| {
+        let reasons = || one.1.to_string().cmp(&other.1.to_string());
+        one.0.cmp(&other.0).then_with(reasons)
+    });
     edges.dedup();
     edges.into_iter()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::contract::{Scopes, lookup_output, offers};
+use super::contract::{Ports, Scopes, lookup_output, offers};
 use super::model::{NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Path, Reference, Text, Use};
@@ -19,14 +19,15 @@ pub(super) fn connect<'s>(
     problems: &mut Diagnostics,
 ) {
     // Offers are asked for once: a sub-flow's are computed from its outputs.
-    let offered: Vec<Vec<Port>> = nodes
+    let offered: Vec<Ports> = nodes
         .iter()
         .map(|node| {
             node.as_ref()
-                .map_or_else(Vec::new, |node| offers(node, scopes))
+                .map_or_else(|| Ports::Own(Vec::new()), |node| offers(node, scopes))
         })
         .collect();
-    let mut latest: HashMap<String, NodeId> = HashMap::new();
+    let mut latest: HashMap<&str, NodeId> = HashMap::new();
+    let mut schemas = HashMap::new();
     for at in 0..nodes.len() {
         let decl = &flow.nodes[at];
         if let Some(node) = &nodes[at] {
@@ -38,26 +39,23 @@ pub(super) fn connect<'s>(
                 scopes,
                 names,
             };
-            let inputs = wiring.inputs(at, decl, node, problems);
-            wiring.check_references(decl.uses().into_iter().map(|(used, _)| used), problems);
+            let inputs = wiring.inputs(at, decl, node, &mut schemas, problems);
+            let uses = decl.uses();
+            wiring.check_references(uses.iter().map(|(used, _)| used), problems);
             let mut reads: Vec<NodeId> = inputs
                 .iter()
                 .flat_map(|wire| wire.binding.uses())
                 .filter_map(|used| wiring.node_of(&used))
                 .collect();
-            reads.extend(
-                decl.uses()
-                    .iter()
-                    .filter_map(|(used, _)| wiring.node_of(used)),
-            );
+            reads.extend(uses.iter().filter_map(|(used, _)| wiring.node_of(used)));
             reads.sort_unstable();
             reads.dedup();
             let node = nodes[at].as_mut().expect("it was just there");
             node.inputs = inputs;
             node.reads = reads;
         }
-        for port in &offered[at] {
-            latest.insert(port.name.clone(), NodeId::of(at));
+        for port in offered[at].iter() {
+            latest.insert(&port.name, NodeId::of(at));
         }
     }
     let wiring = Wiring {
@@ -71,17 +69,23 @@ pub(super) fn connect<'s>(
     wiring.check_references(
         flow.outputs
             .values()
-            .flat_map(|output| output.binding.uses()),
+            .flat_map(|output| output.binding.uses())
+            .collect::<Vec<_>>()
+            .iter(),
         problems,
     );
 }
 
+/// Schemas of input ports, by the address of their tool's signature and their number. The nodes hold
+/// the signatures, so that an address means one signature as long as this is used.
+type Schemas = HashMap<(usize, usize), Arc<Schema>>;
+
 struct Wiring<'a, 's> {
     flow: &'a Flow,
     nodes: &'a [Option<PlanNode>],
-    offered: &'a [Vec<Port>],
+    offered: &'a [Ports],
     /// The nearest node above the current one that offers a port.
-    latest: &'a HashMap<String, NodeId>,
+    latest: &'a HashMap<&'a str, NodeId>,
     scopes: &'a Scopes<'s>,
     names: &'a HashMap<&'a str, NodeId>,
 }
@@ -95,9 +99,11 @@ impl Wiring<'_, '_> {
     }
 
     /// The input ports of a node; `None` when it takes anything.
-    fn ports(&self, node: &PlanNode) -> Option<Vec<Port>> {
+    fn ports(&self, node: &PlanNode) -> Option<Ports> {
         match &node.step {
-            Step::Tool(tool) => (!tool.signature.open).then(|| tool.signature.inputs.clone()),
+            Step::Tool(tool) => {
+                (!tool.signature.open).then(|| Ports::Inputs(Arc::clone(&tool.signature)))
+            }
             Step::Process(_) | Step::Gate => None,
             Step::Flow(id) => (self.scopes)(*id).map(|scope| {
                 let port = |(name, input): (&String, &crate::flow::InputDecl)| {
@@ -108,7 +114,7 @@ impl Wiring<'_, '_> {
                         port
                     }
                 };
-                scope.inputs.iter().map(port).collect()
+                Ports::Own(scope.inputs.iter().map(port).collect())
             }),
         }
     }
@@ -118,6 +124,7 @@ impl Wiring<'_, '_> {
         at: usize,
         decl: &NodeDecl,
         node: &PlanNode,
+        schemas: &mut Schemas,
         problems: &mut Diagnostics,
     ) -> Vec<Wire> {
         let anything =
@@ -156,11 +163,18 @@ impl Wiring<'_, '_> {
             }
         }
         let mut wires = Vec::new();
-        for port in &ports {
-            let schema = match Schema::compile(&port.schema) {
+        for (number, port) in ports.iter().enumerate() {
+            let compile = || match Schema::compile(&port.schema) {
                 Ok(schema) => Arc::new(schema),
                 // Registries check their own schemas; a skill's are checked when it is loaded.
                 Err(_) => anything(),
+            };
+            let schema = match &ports {
+                Ports::Inputs(signature) => {
+                    let of = (std::ptr::from_ref(&**signature).addr(), number);
+                    Arc::clone(schemas.entry(of).or_insert_with(compile))
+                }
+                _ => compile(),
             };
             if let Some(input) = decl.inputs.get(&port.name) {
                 self.check_input(decl, port, input, &schema, problems);
@@ -224,7 +238,7 @@ impl Wiring<'_, '_> {
                         Ok(coerced) => *value = coerced,
                         Err(reason) => {
                             let message = format!("`{given}` of `{name}` cannot be this");
-                            let span = input.node.span;
+                            let span = input.span();
                             problems.push(
                                 Diagnostic::error(Code::BadLiteral, message, source, span)
                                     .label(reason)
@@ -266,7 +280,7 @@ impl Wiring<'_, '_> {
         problems: &mut Diagnostics,
     ) -> Option<(Reference, WireWhy)> {
         let span = decl.name.span;
-        if let Some(&producer) = self.latest.get(&port.name)
+        if let Some(&producer) = self.latest.get(port.name.as_str())
             && let Some(node) = &self.nodes[producer.index()]
         {
             if node.conditional() {
@@ -359,7 +373,7 @@ impl Wiring<'_, '_> {
         }
         let near = self.offered[..at]
             .iter()
-            .flatten()
+            .flat_map(|ports| ports.iter())
             .map(|given| given.name.as_str())
             .chain(self.flow.inputs.keys().map(String::as_str));
         diagnostic.did_you_mean(&port.name, near).help(format!(
@@ -405,11 +419,9 @@ impl Wiring<'_, '_> {
         schema: &Schema,
         problems: &mut Diagnostics,
     ) {
-        if let Binding::Literal(value) = &input.binding {
+        if let (Binding::Literal(value), Some(node)) = (&input.binding, &input.literal) {
             for violation in schema.check(value) {
-                let at = input
-                    .node
-                    .descend(violation.path.iter().map(String::as_str));
+                let at = node.descend(violation.path.iter().map(String::as_str));
                 problems.push(
                     Diagnostic::error(
                         Code::BadLiteral,
@@ -512,7 +524,7 @@ impl Wiring<'_, '_> {
     /// Reports references to outputs that a node is known not to have.
     fn check_references<'u>(
         &self,
-        uses: impl Iterator<Item = Use<'u>>,
+        uses: impl Iterator<Item = &'u Use<'u>>,
         problems: &mut Diagnostics,
     ) {
         for used in uses {

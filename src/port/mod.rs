@@ -5,6 +5,7 @@
 //! whatever it needs from outside comes through [`Host`].
 
 mod compatible;
+mod plain;
 mod schema;
 mod tool;
 

@@ -1,8 +1,18 @@
 //! [`Schema`]: a compiled JSON Schema (2020-12). Nothing is fetched: `$ref` reaches only inside.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex};
 
+use super::plain::Plain;
 use crate::value::Value;
+
+/// Compiled schemas by their text. Compiling takes a hundred times as long as checking a value, and
+/// the contracts are the same in every plan that one process makes.
+static COMPILED: LazyLock<Mutex<HashMap<String, Arc<jsonschema::Validator>>>> =
+    LazyLock::new(Mutex::default);
+/// More than these are not what one flow names; they make room.
+const MOST_COMPILED: usize = 1024;
 
 /// A compiled schema.
 pub struct Schema(Kind);
@@ -10,7 +20,9 @@ pub struct Schema(Kind);
 enum Kind {
     /// `true` or `{}`: not worth a validator.
     Anything,
-    Validator(Box<jsonschema::Validator>),
+    /// The validator is compiled when a value does not fit, to say why.
+    Plain(Box<(Plain, Value)>),
+    Validator(Arc<jsonschema::Validator>),
 }
 
 /// One thing that a value violates.
@@ -41,10 +53,9 @@ impl Schema {
         if anything {
             return Ok(Self(Kind::Anything));
         }
-        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
-        match options.build(schema) {
-            Ok(validator) => Ok(Self(Kind::Validator(Box::new(validator)))),
-            Err(error) => Err(error.to_string()),
+        match Plain::of(schema) {
+            Some(plain) => Ok(Self(Kind::Plain(Box::new((plain, schema.clone()))))),
+            None => validator(schema).map(|validator| Self(Kind::Validator(validator))),
         }
     }
 
@@ -53,16 +64,48 @@ impl Schema {
     pub fn check(&self, value: &Value) -> Vec<Violation> {
         match &self.0 {
             Kind::Anything => Vec::new(),
-            Kind::Validator(validator) => validator
-                .iter_errors(value)
-                .take(10)
-                .map(|error| Violation {
-                    path: steps(error.instance_path().as_str()),
-                    message: shorten(&error.to_string()),
-                })
-                .collect(),
+            Kind::Plain(plain) if plain.0.fits(value) => Vec::new(),
+            Kind::Plain(plain) => match validator(&plain.1) {
+                Ok(validator) => violations(&validator, value),
+                Err(message) => vec![Violation {
+                    path: Vec::new(),
+                    message,
+                }],
+            },
+            Kind::Validator(validator) => violations(validator, value),
         }
     }
+}
+
+fn violations(validator: &jsonschema::Validator, value: &Value) -> Vec<Violation> {
+    validator
+        .iter_errors(value)
+        .take(10)
+        .map(|error| Violation {
+            path: steps(error.instance_path().as_str()),
+            message: shorten(&error.to_string()),
+        })
+        .collect()
+}
+
+fn validator(schema: &Value) -> Result<Arc<jsonschema::Validator>, String> {
+    let text = schema.to_string();
+    let known = COMPILED
+        .lock()
+        .expect("no holder panics")
+        .get(&text)
+        .cloned();
+    if let Some(validator) = known {
+        return Ok(validator);
+    }
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+    let validator = Arc::new(options.build(schema).map_err(|error| error.to_string())?);
+    let mut compiled = COMPILED.lock().expect("no holder panics");
+    if compiled.len() >= MOST_COMPILED {
+        compiled.clear();
+    }
+    compiled.insert(text, Arc::clone(&validator));
+    Ok(validator)
 }
 
 impl fmt::Debug for Schema {

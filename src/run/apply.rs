@@ -157,7 +157,7 @@ impl RunState {
                 self.forget(id);
                 let instance = self.instance_mut(id);
                 instance.state = NodeState::Waiting;
-                instance.request = Some(Request {
+                instance.request = Some(Box::new(Request {
                     digest: data.digest,
                     seq: event.seq,
                     asked: event.ts,
@@ -165,7 +165,7 @@ impl RunState {
                     on_timeout: data.on_timeout,
                     files: Arc::from(data.files.as_slice()),
                     decision: None,
-                });
+                }));
                 self.waiting.insert(id);
                 self.status = Status::Running;
             }
@@ -219,7 +219,7 @@ impl RunState {
                             help: Some("resume the run to ask again".to_owned()),
                         };
                         let instance = self.instance_mut(id);
-                        instance.error = Some(error);
+                        instance.error = Some(Box::new(error));
                         instance.ended = Some(event.ts);
                         self.failed(plan, id);
                     }
@@ -297,7 +297,7 @@ impl RunState {
                 instance.attempt = data.attempt;
                 instance.failures += 1;
                 instance.ended = Some(event.ts);
-                instance.error = Some(data.error.clone());
+                instance.error = Some(Box::new(data.error.clone()));
                 match data.retry_at {
                     Some(at) => {
                         instance.state = NodeState::Backoff(at);
@@ -438,6 +438,8 @@ impl RunState {
             (instance.node, instance.context, instance.path.clone())
         };
         let first = self.instances.len();
+        self.instances.reserve(count);
+        self.paths.reserve(count);
         for index in 0..count {
             let item_path = path.item(index);
             let item_id = InstanceId::of(self.instances.len());

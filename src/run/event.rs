@@ -323,8 +323,10 @@ pub struct NodeSucceeded {
     /// Whether the node touched the world, so that it must never run again.
     pub effectful: bool,
     /// Files for the workspace.
+    #[serde(deserialize_with = "files")]
     pub files: Arc<[StagedFile]>,
     /// Documents for the evidence folder.
+    #[serde(deserialize_with = "files")]
     pub evidence: Arc<[StagedFile]>,
     /// What the run is about, if this node says so.
     pub subject: Option<String>,
@@ -339,6 +341,17 @@ pub struct NodeSucceeded {
     pub external: Option<External>,
     /// The output, or null when it is elsewhere. Last, so that readers of the rest may stop before it.
     pub output: Box<RawValue>,
+}
+
+/// Most nodes have no files, and a long journal is read faster when those do not each hold an empty
+/// list of their own.
+fn files<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<[StagedFile]>, D::Error> {
+    let files = Vec::deserialize(from)?;
+    Ok(if files.is_empty() {
+        Arc::default()
+    } else {
+        files.into()
+    })
 }
 
 /// A value in a file of its own: `files/SHA256` in the run's folder, `outputs/SHA256.json` in its

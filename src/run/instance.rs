@@ -134,12 +134,12 @@ pub struct Instance {
     pub cached: Option<Digest>,
     /// What its tool said of its work besides.
     pub about: Option<Box<RawValue>>,
-    /// Why the last attempt failed.
-    pub error: Option<FailureRecord>,
+    /// Why the last attempt failed. Boxed, as is the gate: few of many instances have one.
+    pub error: Option<Box<FailureRecord>>,
     /// Why it was bypassed.
     pub reason: Option<String>,
     /// Its gate.
-    pub request: Option<Request>,
+    pub request: Option<Box<Request>>,
     /// The record of `foreach_expanded` or `subflow_started`, where items or inputs are.
     pub entered: Option<u64>,
     /// The records that made the instance what it is, oldest first, for adopting an edit.
@@ -169,8 +169,8 @@ impl Instance {
             ended: None,
             output: None,
             fingerprint: None,
-            files: Arc::new([]),
-            evidence: Arc::new([]),
+            files: Arc::default(),
+            evidence: Arc::default(),
             about: None,
             cached: None,
             error: None,

@@ -57,7 +57,8 @@ pub struct RunState {
     pub(super) last_seq: u64,
     pub(super) contexts: Vec<Context>,
     pub(super) instances: Vec<Instance>,
-    pub(super) paths: HashMap<NodePath, InstanceId>,
+    /// Looked up twice for each event, in replays of long journals most of all.
+    pub(super) paths: HashMap<NodePath, InstanceId, foldhash::fast::RandomState>,
     /// Instances whose turn it is for something other than starting an attempt.
     pub(super) todo: BTreeSet<InstanceId>,
     /// Instances whose next attempt may begin.
@@ -90,7 +91,7 @@ impl RunState {
             last_seq: 0,
             contexts: Vec::new(),
             instances: Vec::new(),
-            paths: HashMap::new(),
+            paths: HashMap::default(),
             todo: BTreeSet::new(),
             startable: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -400,6 +401,8 @@ impl RunState {
             active: 0,
             failing: None,
         });
+        self.instances.reserve(scope.nodes.len());
+        self.paths.reserve(scope.nodes.len());
         for (at, node) in scope.nodes.iter().enumerate() {
             let path = match parent {
                 None => NodePath::from(node.name.as_str()),

@@ -23,13 +23,12 @@ struct Progress {
     failure: Option<String>,
 }
 
-enum Job {
-    Line {
-        seq: u64,
-        bytes: Vec<u8>,
-        sync: bool,
-    },
-    Sync,
+/// Whole lines to write, none when there is only something to sync.
+struct Job {
+    /// Of the last line.
+    seq: u64,
+    bytes: Vec<u8>,
+    sync: bool,
 }
 
 /// An open journal: the only way to write records.
@@ -39,10 +38,17 @@ pub struct Journal {
     next_seq: u64,
     hash: String,
     places: Places,
+    /// Lines that nobody waits for and that the writer has not been given yet.
+    unsent: Vec<u8>,
+    /// The last record that the writer was asked to sync.
+    asked: u64,
     jobs: Option<mpsc::Sender<Job>>,
     progress: watch::Receiver<Progress>,
     writer: Option<JoinHandle<()>>,
 }
+
+/// The writer is woken at the latest for so many bytes.
+const MOST_UNSENT: usize = 64 * 1024;
 
 impl Journal {
     /// Begins a journal. The file appears by rename, with its first record complete and durable.
@@ -134,6 +140,8 @@ impl Journal {
             next_seq: seq + 1,
             hash,
             places,
+            unsent: Vec::new(),
+            asked: seq,
             jobs: Some(jobs),
             progress,
             writer: Some(writer),
@@ -141,7 +149,8 @@ impl Journal {
     }
 
     /// Appends a record and gives its `seq`. With `sync`, it and all before it become durable as
-    /// soon as the disk allows; [`Journal::durable`] tells when.
+    /// soon as the disk allows; [`Journal::durable`] tells when. Without, it is written when there
+    /// is more to write, or with the next [`Journal::flush`].
     ///
     /// # Errors
     /// [`Error::Writer`] when an earlier write failed.
@@ -169,8 +178,34 @@ impl Journal {
         self.hash = hash;
         self.next_seq += 1;
         self.places.push(bytes.len());
-        self.send(Job::Line { seq, bytes, sync })?;
+        self.unsent.extend_from_slice(&bytes);
+        if sync || self.unsent.len() >= MOST_UNSENT {
+            self.hand_over(sync)?;
+        }
         Ok(seq)
+    }
+
+    /// Has everything appended so far written, without waiting, and without making it durable.
+    ///
+    /// # Errors
+    /// [`Error::Writer`] when an earlier write failed.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        self.hand_over(false)
+    }
+
+    fn hand_over(&mut self, sync: bool) -> Result<(), Error> {
+        let bytes = std::mem::take(&mut self.unsent);
+        if sync {
+            self.asked = self.last_seq();
+        }
+        self.send(Job {
+            seq: self.last_seq(),
+            bytes,
+            sync,
+        })
     }
 
     fn send(&self, job: Job) -> Result<(), Error> {
@@ -225,17 +260,21 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Writer`].
-    pub fn request_sync(&self) -> Result<(), Error> {
-        self.send(Job::Sync)
+    pub fn request_sync(&mut self) -> Result<(), Error> {
+        // What was asked for already is not asked for again: the disk would be waited for twice.
+        if self.asked == self.last_seq() {
+            return self.check();
+        }
+        self.hand_over(true)
     }
 
-    /// Makes everything appended so far durable, staged files included.
+    /// Makes everything appended so far durable, with the files that it names.
     ///
     /// # Errors
     /// [`Error::Writer`].
-    pub async fn sync(&self) -> Result<(), Error> {
+    pub async fn sync(&mut self) -> Result<(), Error> {
         let last = self.last_seq();
-        self.send(Job::Sync)?;
+        self.request_sync()?;
         let mut progress = self.progress.clone();
         let waited = progress
             .wait_for(|progress| progress.failure.is_some() || progress.durable >= last)
@@ -265,6 +304,8 @@ impl Journal {
     }
 
     fn stop(&mut self) {
+        // A writer that has failed has said so to everybody who asked.
+        self.flush().ok();
         drop(self.jobs.take());
         if let Some(writer) = self.writer.take() {
             // The writer never panics; and if it did, there is nothing left to save here.
@@ -293,18 +334,9 @@ fn write_all(
         batch.clear();
         let mut sync = false;
         for job in std::iter::once(first).chain(queue.try_iter()) {
-            match job {
-                Job::Line {
-                    seq,
-                    bytes,
-                    sync: wants,
-                } => {
-                    batch.extend_from_slice(&bytes);
-                    written = seq;
-                    sync |= wants;
-                }
-                Job::Sync => sync = true,
-            }
+            batch.extend_from_slice(&job.bytes);
+            written = job.seq;
+            sync |= job.sync;
         }
         // A record must never be on disk before the files that it names: the system may write the
         // record out at any time, asked or not.
@@ -334,7 +366,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::super::scan::verify;
+    use super::super::scan::{read, verify};
     use super::*;
 
     fn raw(text: &str) -> Box<RawValue> {
@@ -424,6 +456,38 @@ mod tests {
         assert!(error.to_string().contains(&digest.hex()), "{error}");
         drop(journal);
         assert_eq!(fs::read(&path).expect("it is there"), before);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_together() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("r1/journal.jsonl");
+        let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+        let ts = Timestamp::UNIX_EPOCH;
+        let mut journal =
+            Journal::create(&path, "r1", "run_started", ts, &raw("{}"), &blobs).expect("it is new");
+        let found = || read(&path).expect("it is whole").records.len();
+        for _ in 0..3 {
+            journal
+                .append("node_started", ts, 1, &raw("{}"), false)
+                .expect("it is taken");
+        }
+        assert_eq!(found(), 1, "the writer was not woken for it");
+        let large = format!("\"{}\"", "x".repeat(MOST_UNSENT));
+        journal
+            .append("node_started", ts, 1, &raw(&large), false)
+            .expect("it is taken");
+        assert!(journal.unsent.is_empty(), "this much is not held back");
+        journal
+            .append("node_started", ts, 1, &raw("{}"), false)
+            .expect("it is taken");
+        journal.flush().expect("the writer is there");
+        assert!(journal.unsent.is_empty());
+        journal
+            .append("node_started", ts, 1, &raw("{}"), false)
+            .expect("it is taken");
+        drop(journal);
+        assert_eq!(found(), 7);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 
 use super::scan::RecordRef;
+use crate::value::Digest;
 
 /// The major version of the format.
 pub const FORMAT_VERSION: u64 = 1;
@@ -82,7 +82,8 @@ pub(super) fn encode(draft: &Draft<'_>, previous: &str) -> (Vec<u8>, String) {
         round: draft.round,
         data: draft.data,
     };
-    let mut bytes = serde_json::to_vec(&head).expect("plain data becomes JSON");
+    let mut bytes = Vec::with_capacity(draft.data.get().len() + 256);
+    serde_json::to_writer(&mut bytes, &head).expect("plain data becomes JSON");
     // The closing brace comes after the hash.
     bytes.pop();
     let hash = chain(previous, &bytes);
@@ -107,15 +108,6 @@ pub(super) fn decode<'a>(bytes: &'a [u8], previous: &str) -> Result<Line<'a>, St
 }
 
 fn chain(previous: &str, body: &[u8]) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(previous.as_bytes());
-    hasher.update(body);
-    let digest: [u8; 32] = hasher.finalize().into();
-    digest
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            use std::fmt::Write as _;
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    let hasher = Digest::begin().and(previous.as_bytes()).and(body);
+    hasher.end().hex()
 }

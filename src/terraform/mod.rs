@@ -12,6 +12,7 @@ mod configuration;
 mod fault;
 mod functions;
 mod module;
+mod named;
 mod plan;
 mod references;
 mod types;

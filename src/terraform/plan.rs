@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::configuration::Configuration;
 use super::module::{Scope, attribute, blocks, elements};
+use super::named::{self, Named};
 use super::value::{is_unknown, part, part_fields};
 
 /// Arguments of every resource that are no attributes of it.
@@ -44,6 +45,8 @@ pub struct Plan {
     pub resources: Vec<Json>,
     /// `configuration.provider_config`.
     pub providers: serde_json::Map<String, Json>,
+    /// `configuration.root_module`: which resources name which.
+    named: Named,
     /// What could not be settled without Terraform, one sentence fragment each; the plan is then not
     /// whole.
     pub open: Vec<String>,
@@ -59,7 +62,7 @@ impl Plan {
     #[must_use]
     pub fn of(configuration: &Configuration, root: &str) -> Self {
         let mut plan = Self::default();
-        plan.module(configuration, root, "", &Map::new(), 0);
+        plan.module(configuration, root, "", &Map::new(), &[]);
         plan
     }
 
@@ -84,7 +87,10 @@ impl Plan {
         json!({
             "format_version": "1.2",
             "resource_changes": self.resources,
-            "configuration": { "provider_config": self.providers },
+            "configuration": {
+                "provider_config": self.providers,
+                "root_module": named::root_module(&self.named),
+            },
         })
     }
 
@@ -94,8 +100,9 @@ impl Plan {
         folder: &str,
         address: &str,
         given: &Map<String, Value>,
-        depth: usize,
+        calls: &[String],
     ) {
+        let depth = calls.len();
         let Some(found) = configuration.folder(folder) else {
             self.open.push(format!("there is no module in `{folder}`"));
             return;
@@ -120,6 +127,12 @@ impl Plan {
             }));
         }
         let mut scope = Scope::new(found, given);
+        let resources =
+            blocks(&found.blocks, "resource").filter_map(|block| match block.labels() {
+                [kind, name] => Some(named::resource(kind.as_str(), name.as_str(), block.body())),
+                _ => None,
+            });
+        self.named.insert(calls.to_vec(), resources.collect());
         if depth == 0 {
             for block in blocks(&found.blocks, "provider") {
                 self.provider(&mut scope, block);
@@ -148,7 +161,8 @@ impl Plan {
                 let mut values = scope.values(block.body());
                 values.retain(|name, _| !OF_CALLS.contains(&name.as_str()));
                 let here = format!("{here}{}", suffix(index.as_ref()));
-                self.module(configuration, &inner, &here, &values, depth + 1);
+                let calls = [calls, &[name.as_str().to_owned()]].concat();
+                self.module(configuration, &inner, &here, &values, &calls);
             }
         }
         if scope.gave_up() {

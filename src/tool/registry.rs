@@ -269,6 +269,24 @@ impl Registry {
         }
     }
 
+    /// Whether a tool is a skill that does no more work than its inputs are long.
+    #[must_use]
+    pub fn is_light(&self, tool: &ToolName) -> bool {
+        tool.as_str()
+            .strip_prefix(SKILL_PREFIX)
+            .and_then(|name| self.skill_named(name))
+            .is_some_and(|skill| skill.is_light())
+    }
+
+    /// Calls such a tool.
+    ///
+    /// # Errors
+    /// The tool's failure.
+    pub fn call_light(&self, tool: &ToolName, inputs: &Object) -> Result<Outcome, Failure> {
+        let name = tool.as_str();
+        self.render(name.strip_prefix(SKILL_PREFIX).unwrap_or(name), inputs)
+    }
+
     /// Renders a skill.
     ///
     /// # Errors

@@ -134,10 +134,36 @@ enum OpenKind {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
-        index: HashMap<String, usize>,
+        index: Index,
         merges: Vec<Node>,
         key: Option<(String, Span)>,
     },
+}
+
+/// Finds the keys of a mapping. Most have a few, for which looking at each is faster than a table.
+#[derive(Default)]
+struct Index(HashMap<String, usize>);
+
+impl Index {
+    const FEW: usize = 16;
+
+    fn find(&mut self, key: &str, entries: &[Entry]) -> Option<usize> {
+        if entries.len() < Self::FEW {
+            return entries.iter().position(|entry| entry.key == key);
+        }
+        if self.0.is_empty() {
+            let keys = entries.iter().enumerate();
+            self.0 = keys.map(|(at, entry)| (entry.key.clone(), at)).collect();
+        }
+        self.0.get(key).copied()
+    }
+
+    /// Notes a key that is about to stand at the end.
+    fn note(&mut self, key: &str, at: usize) {
+        if !self.0.is_empty() {
+            self.0.insert(key.to_owned(), at);
+        }
+    }
 }
 
 struct Loader<'a> {
@@ -168,7 +194,7 @@ impl Loader<'_> {
                 self.tagged(tag.as_deref(), span);
                 let kind = OpenKind::Map {
                     entries: Vec::new(),
-                    index: HashMap::new(),
+                    index: Index::default(),
                     merges: Vec::new(),
                     key: None,
                 };
@@ -184,11 +210,12 @@ impl Loader<'_> {
                     OpenKind::List(items) => Kind::List(items),
                     OpenKind::Map {
                         mut entries,
-                        index,
                         merges,
                         ..
                     } => {
-                        self.merge(&mut entries, &index, merges)?;
+                        self.merge(&mut entries, merges)?;
+                        // Most mappings have one key or two, and a vector grows by four.
+                        entries.shrink_to_fit();
                         Kind::Map(entries)
                     }
                 };
@@ -265,7 +292,7 @@ impl Loader<'_> {
                 }
                 Some((text, _)) if text == "<<" => merges.push(node),
                 Some((text, key_span)) => {
-                    if let Some(&first) = index.get(&text) {
+                    if let Some(first) = index.find(&text, entries) {
                         self.problems.push(
                             Diagnostic::error(
                                 Code::YamlDuplicateKey,
@@ -278,7 +305,7 @@ impl Loader<'_> {
                             .help("remove one of the two"),
                         );
                     } else {
-                        index.insert(text.clone(), entries.len());
+                        index.note(&text, entries.len());
                         entries.push(Entry {
                             key: text,
                             key_span,
@@ -292,13 +319,12 @@ impl Loader<'_> {
     }
 
     /// Carries out `<<:`; keys written in the mapping itself win, then earlier merges.
-    fn merge(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        index: &HashMap<String, usize>,
-        merges: Vec<Node>,
-    ) -> Result<(), Stop> {
-        let mut present: std::collections::HashSet<String> = index.keys().cloned().collect();
+    fn merge(&mut self, entries: &mut Vec<Entry>, merges: Vec<Node>) -> Result<(), Stop> {
+        if merges.is_empty() {
+            return Ok(());
+        }
+        let mut present: std::collections::HashSet<String> =
+            entries.iter().map(|entry| entry.key.clone()).collect();
         for merge in merges {
             let span = merge.span;
             let maps = match merge.kind {

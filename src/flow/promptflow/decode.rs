@@ -177,7 +177,7 @@ pub(in crate::flow) fn decode(
                     Code::NotAvailable,
                     format!("the output `{}` is left out: `{name}` is an aggregation, which no line has", entry.key),
                     source,
-                    output.node.span,
+                    output.span(),
                 )
                 .help("let it call `log_metric`; `flowctl show RUN NODE` shows what it gave"),
             );

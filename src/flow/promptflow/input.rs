@@ -124,9 +124,6 @@ pub(super) fn output(
             .push(problem.help("write `reference: ${NODE.output}`"));
         return None;
     }
-    Some(InputBinding {
-        binding: values.binding(node, cursor.problems),
-        key_span: entry.key_span,
-        node: node.clone(),
-    })
+    let binding = values.binding(node, cursor.problems);
+    Some(InputBinding::new(binding, entry.key_span, node))
 }

@@ -48,19 +48,13 @@ pub(super) fn decode(
     let kind = kind(&mut cursor, &name);
     let mut inputs = IndexMap::new();
     for entry in cursor.map("inputs") {
-        inputs.insert(
-            entry.key.clone(),
-            InputBinding {
-                binding: values.binding(&entry.value, cursor.problems),
-                key_span: entry.key_span,
-                node: entry.value.clone(),
-            },
-        );
+        let binding = values.binding(&entry.value, cursor.problems);
+        let input = InputBinding::new(binding, entry.key_span, &entry.value);
+        inputs.insert(entry.key.clone(), input);
     }
-    let foreach = cursor.entry("foreach").map(|entry| InputBinding {
-        binding: values.binding(&entry.value, cursor.problems),
-        key_span: entry.key_span,
-        node: entry.value.clone(),
+    let foreach = cursor.entry("foreach").map(|entry| {
+        let binding = values.binding(&entry.value, cursor.problems);
+        InputBinding::new(binding, entry.key_span, &entry.value)
     });
     for (key, help) in [
         (

@@ -60,6 +60,11 @@ impl Case {
         self
     }
 
+    /// Whether a failure of it fails everything.
+    pub(super) fn is_mandatory(&self) -> bool {
+        self.case.mandatory
+    }
+
     /// The program that executes it.
     pub(super) fn tool(mut self, tool: &str) -> Self {
         tool.clone_into(&mut self.case.tool);

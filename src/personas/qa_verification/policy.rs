@@ -157,12 +157,22 @@ fn sum_up(case: Case, rule: &str, rules: &Rules, mode: QAMode) -> TestCase {
         return case.of(findings, String::new());
     }
     // What is not planned is not judged: the rest holding proves nothing of it.
-    let mut open = rules.stacks.iter().filter_map(|stack| {
-        let open = stack.open.as_ref()?;
-        Some(format!("{}: {open}", stack.path))
-    });
-    if let Some(first) = open.next() {
-        return case.not_run(format!("the plan is not whole: {first}"));
+    let open: Vec<String> = rules
+        .stacks
+        .iter()
+        .filter_map(|stack| {
+            let open = stack.open.as_ref()?;
+            Some(format!("{}: {open}", stack.path))
+        })
+        .collect();
+    if let Some(first) = open.first() {
+        let reason = format!("the plan is not whole: {first}");
+        // A rule that has to hold and could not be judged has not held.
+        return if case.is_mandatory() {
+            case.failed(format!("could not be judged: {reason}"), open)
+        } else {
+            case.not_run(reason)
+        };
     }
     let figures = rules.stacks.iter().map(|stack| {
         let resources = stack.resources;

@@ -43,6 +43,7 @@ pub(super) fn cases(
         provider_blocks_case(modules),
         credentials_case(&units, profile, tree),
         module_calls_case(stacks),
+        programs_case(&units),
     ]
 }
 
@@ -155,14 +156,11 @@ fn credentials_case(units: &[Unit<'_>], profile: &SecurityProfile, tree: &Tree<'
     let (mut findings, lines) = find(units, tree, holds_key);
     for unit in units {
         for block in &unit.blocks {
-            let address: Vec<&str> = std::iter::once(block.identifier())
-                .chain(block.labels().iter().map(hcl::BlockLabel::as_str))
-                .collect();
+            let address = address(block);
             credentials(block, &mut |name| {
                 findings.push(format!(
-                    "{}: {}: `{name}` is a literal",
-                    unit.unit.path,
-                    address.join(".")
+                    "{}: {address}: `{name}` is a literal",
+                    unit.unit.path
                 ));
             });
         }
@@ -219,6 +217,53 @@ fn module_calls_case(stacks: &[Unit<'_>]) -> TestCase {
     )
     .controls(&["cm-2"])
     .of(findings, format!("{} stacks", stacks.len()))
+}
+
+/// What runs a program, or asks somebody, on the machine that plans: a plan already does what it says.
+const ASKING: [&str; 3] = ["external", "http", "local_command"];
+
+fn programs_case(units: &[Unit<'_>]) -> TestCase {
+    let mut findings = Vec::new();
+    let mut looked = 0;
+    for unit in units {
+        for block in &unit.blocks {
+            looked += 1;
+            let mut found = |what: String| {
+                let address = address(block);
+                findings.push(format!("{}: {address}: {what}", unit.unit.path));
+            };
+            let kind = block.labels().first().map_or("", hcl::BlockLabel::as_str);
+            if ["data", "ephemeral"].contains(&block.identifier()) && ASKING.contains(&kind) {
+                found(format!(
+                    "`{kind}` runs a program, or asks a server, while Terraform plans"
+                ));
+            }
+            provisioners(block, &mut |name| {
+                found(format!("the provisioner `{name}` runs a program"));
+            });
+        }
+    }
+    Case::new("QA-ST-07", "Nothing runs a program", "iac")
+        .controls(&["cm-7", "si-7"])
+        .of(findings, format!("{looked} blocks"))
+}
+
+/// Names the provisioners of a block, at any depth, also those that a dynamic block would make.
+fn provisioners(block: &Block, found: &mut impl FnMut(&str)) {
+    for inner in block.body().blocks() {
+        let label = inner.labels().first().map_or("", hcl::BlockLabel::as_str);
+        match inner.identifier() {
+            "provisioner" => found(label),
+            "dynamic" if label == "provisioner" => found(label),
+            _ => provisioners(inner, found),
+        }
+    }
+}
+
+fn address(block: &Block) -> String {
+    let labels = block.labels().iter().map(hcl::BlockLabel::as_str);
+    let parts: Vec<&str> = std::iter::once(block.identifier()).chain(labels).collect();
+    parts.join(".")
 }
 
 /// The lines that are broken, and how many were looked at.
@@ -307,6 +352,53 @@ mod tests {
         assert_eq!(found, ["token", "secret_key"]);
         assert!(holds_key(r#"key = "AKIAABCDEFGHIJKLMNOP""#));
         assert!(!holds_key(r#"key = "AKIA""#));
+    }
+
+    #[test]
+    fn programs_are_seen() {
+        let unit = IaCUnit {
+            cloud: crate::contracts::Cloud::Aws,
+            path: "m".to_owned(),
+            files: Vec::new(),
+        };
+        let case = |text: &str| {
+            let body: hcl::Body = text.parse().unwrap();
+            let blocks: Vec<Block> = body.into_blocks().collect();
+            let units = [Unit {
+                unit: &unit,
+                blocks: blocks.iter().collect(),
+            }];
+            programs_case(&units).details
+        };
+        let findings = case(
+            r#"
+            resource "null_resource" "a" {
+              provisioner "local-exec" { command = "id" }
+              connection { host = "h" }
+              provisioner "remote-exec" { inline = [] }
+            }
+            resource "cloud_bucket" "b" {
+              dynamic "provisioner" { for_each = [1] }
+            }
+            data "external" "c" { program = ["id"] }
+            data "http" "d" { url = "https://example.org" }
+            "#,
+        );
+        assert_eq!(
+            findings,
+            [
+                "m: resource.null_resource.a: the provisioner `local-exec` runs a program",
+                "m: resource.null_resource.a: the provisioner `remote-exec` runs a program",
+                "m: resource.cloud_bucket.b: the provisioner `provisioner` runs a program",
+                "m: data.external.c: `external` runs a program, or asks a server, while Terraform plans",
+                "m: data.http.d: `http` runs a program, or asks a server, while Terraform plans",
+            ]
+        );
+        let good = case(
+            r#"data "cloud_region" "c" {}
+               resource "cloud_http" "external" { name = "http" }"#,
+        );
+        assert_eq!(good, ["2 blocks"]);
     }
 
     #[test]

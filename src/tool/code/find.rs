@@ -460,7 +460,7 @@ impl Finder<'_> {
                     Problem::UnknownConnection,
                     message,
                     &self.flow.source,
-                    given.node.span,
+                    given.span(),
                 );
                 for line in help {
                     diagnostic = diagnostic.help(line);

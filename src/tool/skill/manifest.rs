@@ -73,6 +73,7 @@ impl Skill {
             contracts,
             templates,
             counter: 0,
+            repeats: false,
         };
         let skill = root.and_then(|root| loader.manifest(name, &root, &found.files, &mut problems));
         match skill {
@@ -85,7 +86,12 @@ impl Skill {
                         Some((port.name.clone(), Schema::compile(&port.schema).ok()?))
                     })
                     .collect();
+                let light = parsed.files.is_empty()
+                    && parsed.evidence.is_empty()
+                    && !loader.repeats
+                    && !found.files.keys().any(|path| path.ends_with(".tera"));
                 Ok(Self {
+                    light,
                     name: name.to_owned(),
                     kind: parsed.kind,
                     description: parsed.description,
@@ -119,6 +125,8 @@ struct Loader<'a> {
     contracts: Contracts,
     templates: Templates,
     counter: usize,
+    /// Whether a template may do more work than its inputs are long.
+    repeats: bool,
 }
 
 impl Loader<'_> {
@@ -422,6 +430,8 @@ impl Loader<'_> {
 
     fn add(&mut self, node: &Node, text: &str, problems: &mut Diagnostics) -> Option<TemplateRef> {
         self.counter += 1;
+        // A loop is a `{%`; what the only function that makes something of nothing gives may be long.
+        self.repeats |= text.contains("{%") || text.contains("range");
         match self
             .templates
             .add(format!("skill.yaml#{}", self.counter), text)

@@ -30,6 +30,8 @@ pub enum Kind {
 /// A loaded skill.
 #[derive(Debug)]
 pub struct Skill {
+    /// Whether it gives values only, each by one pass over its inputs.
+    light: bool,
     name: String,
     kind: Kind,
     description: String,
@@ -75,6 +77,12 @@ impl Skill {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it gives values only, each by one pass over its inputs: no file, and no loop.
+    #[must_use]
+    pub(crate) fn is_light(&self) -> bool {
+        self.light
     }
 
     /// What it offers.
