@@ -49,10 +49,7 @@ fn effect_signature() -> Signature {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the type of a tool's function"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the type of a tool's function")]
 fn effect(_: &Call<'_>, _: &dyn Host) -> Result<Outcome, Failure> {
     Ok(Outcome {
         output: json!({ "value": 1 }),

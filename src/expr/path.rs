@@ -99,6 +99,11 @@ impl Path {
         }
     }
 
+    /// Whether it goes by the rules of Prompt Flow.
+    pub(super) fn is_property(&self) -> bool {
+        matches!(self.kind, Kind::Property(_))
+    }
+
     /// Whether it is the empty path: the value itself.
     #[must_use]
     pub fn is_whole(&self) -> bool {

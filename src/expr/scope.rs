@@ -57,8 +57,10 @@ pub trait Scope {
     /// When the head has no value or the path leads nowhere.
     fn reference(&self, reference: &Reference) -> Result<Value, EvalError> {
         let value = self.head(&reference.head)?;
-        if value.is_null() && matches!(reference.head, Head::Output(_)) {
-            // A bypassed node has no output; what is taken of nothing is nothing.
+        let lenient = !reference.path.is_property();
+        if lenient && value.is_null() && matches!(reference.head, Head::Output(_)) {
+            // A bypassed node has no output; what is taken of nothing is nothing. To Prompt Flow
+            // that is an error.
             return Ok(Value::Null);
         }
         reference

@@ -85,9 +85,7 @@ pub(super) fn batch(engine: &Engine, args: &Batch, output: &mut Output) -> Resul
 
 /// The lines of an earlier batch that failed, as they were.
 fn failed_lines(earlier: &Results) -> Vec<Value> {
-    let line = |error: &LineError| {
-        json!({ "line_number": error.number, "inputs": earlier.inputs_of(error.number) })
-    };
+    let line = |error: &LineError| json!({ "line_number": error.number, "inputs": earlier.inputs_of(error.number) });
     earlier.errors.iter().map(line).collect()
 }
 

@@ -91,9 +91,7 @@ impl Home {
     ///
     /// A value that is exactly `${NAME.KEY}` is a connection's; a key that the connection has not
     /// stays text, as in Prompt Flow.
-    pub(super) fn environment(
-        &self,
-    ) -> Result<(Variables, Vec<Connection>), (String, Failure)> {
+    pub(super) fn environment(&self) -> Result<(Variables, Vec<Connection>), (String, Failure)> {
         let mut shown = Vec::new();
         let mut variables = Vec::new();
         let given = &self.surroundings.environment;
