@@ -103,6 +103,7 @@ impl Retry {
 }
 
 /// Statuses that may be gone when the same is asked again.
+#[cfg(feature = "llm")]
 pub(super) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505 | 511)
 }
