@@ -11,7 +11,7 @@
 //! | 5 | [`engine`] | the local driver: carries actions out, publishes |
 //! | 4b | [`evidence`] | node logs and bundles, projected from the journal; verifying, signing |
 //! | 4b | [`export`] | evidence in a folder, bucket or table elsewhere, written once |
-//! | 4a | [`tool`] | the registry, skill folders, commands |
+//! | 4a | [`tool`] | the registry, skill folders, commands, connections, HTTP |
 //! | 4a | [`store`] | journal, lock, inbox, staged files, snapshot |
 //! | 3b | [`run`] | events and [`run::RunState`]: one transition function |
 //! | 3a | [`plan`] | tools found, ports wired, contracts checked, nodes ordered |

@@ -49,6 +49,10 @@ fn effect_signature() -> Signature {
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the type of a tool's function"
+)]
 fn effect(_: &Call<'_>, _: &dyn Host) -> Result<Outcome, Failure> {
     Ok(Outcome {
         output: json!({ "value": 1 }),
@@ -97,6 +101,7 @@ impl Workspace {
             clock: jiff::Timestamp::now,
             secrets: SecretsFile::default(),
             signer: None,
+            surroundings: flowctl::tool::Surroundings::default(),
             variable: no_variable,
         };
         // As the program makes it.

@@ -107,12 +107,11 @@ impl ToolCall {
         let cached = self.cached.as_ref();
         let found = cached.and_then(Cached::load);
         let hit = found.as_ref().and(cached).map(|cached| cached.key);
-        let outcome = match found {
-            Some(found) => found,
-            None => {
-                let registry = &self.host.registry;
-                registry.call(&self.tool.name, &call, &self.host)?
-            }
+        let outcome = if let Some(found) = found {
+            found
+        } else {
+            let registry = &self.host.registry;
+            registry.call(&self.tool.name, &call, &self.host)?
         };
         let clean = cached.is_some() && is_clean(&outcome, redactor);
         let outcome = without_secrets(outcome, redactor)?;

@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::yaml::{Kind, Node};
 
 /// Reports what can be seen to be wrong before any value is known.
-pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> KindDecl {
+pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl> {
     if cursor.get("url").is_none() {
         let what = format!("the http node `{}`", name.value);
         cursor.missing(&what, "url", "add `url: https://HOST/PATH`");
@@ -75,7 +75,7 @@ pub(super) fn check(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Kind
             .help("write values where they are sent: in `url`, `query`, `headers` and `body`"),
         );
     }
-    KindDecl::Http
+    cursor.get("url").map(|_| KindDecl::Http)
 }
 
 fn expect(cursor: &mut Cursor<'_, '_>) {
@@ -134,6 +134,10 @@ pub(super) fn inputs(cursor: &mut Cursor<'_, '_>) -> IndexMap<String, InputBindi
         let Some(entry) = cursor.entry(key) else {
             continue;
         };
+        // Reported by `check`; once is enough.
+        if matches!(key, "headers" | "query") && !matches!(entry.value.kind, Kind::Map(_)) {
+            continue;
+        }
         let binding =
             InputBinding::decode(&entry.value, entry.key_span, cursor.source, cursor.problems);
         inputs.insert(key.to_owned(), binding);

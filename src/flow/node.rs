@@ -233,7 +233,7 @@ pub(super) fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Optio
         "skill" => Some(KindDecl::Skill(named(cursor, "skill"))),
         "approval" => Some(KindDecl::Approval),
         "process" => process(cursor, name),
-        "http" => Some(super::http::check(cursor, name)),
+        "http" => super::http::check(cursor, name),
         "flow" => {
             let path = cursor.text("flow");
             if cursor.get("flow").is_none() {

@@ -258,7 +258,7 @@ fn unknown_key() {
     3 |   - { name: B, type: approval, colour: red }
       |                                ^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `inputs`, … (22 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
 
     error: 2 errors
     "#);
@@ -330,7 +330,7 @@ fn bad_value() {
       |                      ^^^^^^
       |
       = help: did you mean `process`?
-      = help: the types are `persona`, `skill`, `process`, `flow` or `approval`
+      = help: the types are `persona`, `skill`, `process`, `http`, `flow` or `approval`
 
     error[flow::bad-value]: `timeout` is not a duration
      --> flow.yaml:4:59
@@ -393,7 +393,7 @@ fn missing_key() {
     3 |   - { name: B }
       |     ^^^^^^^^^^^
       |
-      = help: add `type:` with `persona`, `skill`, `process`, `flow` or `approval`
+      = help: add `type:` with `persona`, `skill`, `process`, `http`, `flow` or `approval`
 
     error[flow::missing-key]: the process node `C` needs the key `command`
      --> flow.yaml:4:5
@@ -1244,7 +1244,7 @@ outputs:
     4 |   - { name: Count, type: skill, retries: 3 }
       |                                 ^^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `inputs`, … (22 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
 
     error[expr::unknown-node]: unknown node `Cuont`
      --> flow.yaml:5:51
@@ -1583,8 +1583,101 @@ fn a_broken_template_of_a_skill_is_reported_in_its_own_file() {
 }
 
 // ------------------------------------------------------------------------------------------------
+// Connections
+// ------------------------------------------------------------------------------------------------
+
+#[test]
+fn unknown_connection_type() {
+    let test = Test::new().file(
+        "connections.yaml",
+        "a: { type: openai, api_key: hush }\nb: { type: serp, api_keys: hush }\n",
+    );
+    assert_snapshot!(test.run(["connection", "list"]), @r#"
+    exit 3
+    --- stderr
+    error[connection::unknown-type]: there is no connection type `openai`
+     --> connections.yaml:1:12
+      |
+    1 | *: { ****: ******, *******: **** }
+      |            ^^^^^^
+      |
+      = help: did you mean `open_ai`?
+      = help: write one of `azure_open_ai`, `open_ai`, `serverless`, `serp`, `qdrant`, `weaviate`, `cognitive_search`, `azure_ai_services`, `azure_content_safety`, `form_recognizer`, `custom`, `anthropic`, `openai_compatible`
+
+    error[flow::unknown-key]: a connection of type `serp` has no field `api_keys`
+     --> connections.yaml:2:18
+      |
+    2 | b: { ****: ****, ********: **** }
+      |                  ^^^^^^^^
+      |
+      = help: did you mean `api_key`?
+
+    error: 2 errors
+    "#);
+}
+
+#[test]
+fn duplicate_connection() {
+    let test = Test::new()
+        .file("connections/a.yaml", "name: c\ntype: serp\n")
+        .file("connections/b.yaml", "\nname: c\ntype: serp\n");
+    assert_snapshot!(test.run(["connection", "list"]), @r#"
+    exit 3
+    --- stderr
+    error[connection::duplicate]: the connection `c` is here (line 2) and in `connections/a.yaml` (line 1)
+    --> connections/b.yaml
+     = help: remove one of them, or give it another name
+    "#);
+}
+
+#[test]
+fn exposed_connections() {
+    let test = Test::new().file("connections.yaml", "c: { type: serp, api_key: hush }\n");
+    assert_snapshot!(test.run(["connection", "list"]), @r#"
+    exit 0
+    --- stdout
+    c  serp  connections.yaml
+    --- stderr
+    warning[connection::exposed]: the file has a secret in it, and others may read it
+    --> connections.yaml
+     = help: `chmod 600 connections.yaml`; or write `${env:NAME}` and keep the secret elsewhere
+    "#);
+}
+
+// ------------------------------------------------------------------------------------------------
 // The page
 // ------------------------------------------------------------------------------------------------
+
+#[test]
+fn tool_bad_code() {
+    let flow = "nodes:\n- name: n\n  type: python\n  source: {type: code, path: n.py}\n";
+    let test = Test::new()
+        .file("f/flow.dag.yaml", flow)
+        .file("f/n.py", "import json\n\ndef n():\n    return 1\n");
+    let found = test.run(["validate", "f"]);
+    let found = test.scrub(&found);
+    assert!(found.starts_with("exit 3"), "{found}");
+    assert!(
+        found.contains("error[tool::bad-code]: `n.py` cannot be loaded: "),
+        "{found}"
+    );
+    assert!(found.contains("--> f/flow.dag.yaml:4:30"), "{found}");
+    assert!(found.contains("= help: "), "{found}");
+}
+
+#[cfg(feature = "llm")]
+#[test]
+fn connection_unknown() {
+    let flow = "nodes:\n- name: n\n  type: llm\n  source: {type: code, path: p.jinja2}\n  api: chat\n  connection: gone\n";
+    let test = Test::new()
+        .file("f/flow.dag.yaml", flow)
+        .file("f/p.jinja2", "user:\nhi\n");
+    let found = test.run(["validate", "f"]);
+    assert!(found.starts_with("exit 3"), "{found}");
+    assert!(found.contains("error[connection::unknown]: "), "{found}");
+    assert!(found.contains("`gone`"), "{found}");
+    assert!(found.contains("--> f/flow.dag.yaml:6:15"), "{found}");
+}
 
 #[test]
 fn every_code_has_a_paragraph_and_a_test() {

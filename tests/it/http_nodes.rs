@@ -177,11 +177,29 @@ fn what_fails_says_what_and_what_next() {
             .collect();
         without_port(&test.scrub(&lines.join("\n")))
     };
-    assert_snapshot!(said("/refused"), @"");
-    assert_snapshot!(said("/broken"), @"");
-    assert_snapshot!(said("/loop"), @"");
-    assert_snapshot!(said("/huge"), @"");
-    assert_snapshot!(said("/cut"), @"");
+    assert_snapshot!(said("/refused"), @r#"
+      Ask           failed: `GET http://127.0.0.1:<port>/refused` answered 403 Forbidden: not yours
+    failed: `Ask`: `GET http://127.0.0.1:<port>/refused` answered 403 Forbidden: not yours
+    help: the key may not do this
+    "#);
+    assert_snapshot!(said("/broken"), @r#"
+      Ask           failed: `GET http://127.0.0.1:<port>/broken` says that it answers JSON, and it is not: EOF while parsing a value at line 1 column 6
+    failed: `Ask`: `GET http://127.0.0.1:<port>/broken` says that it answers JSON, and it is not: EOF while parsing a value at line 1 column 6
+    help: `flowctl logs r Ask` shows what was asked; is this the right address?
+    "#);
+    assert_snapshot!(said("/loop"), @r#"
+      Ask           failed: `GET http://127.0.0.1:<port>/loop` is redirected more than 10 times
+    failed: `Ask`: `GET http://127.0.0.1:<port>/loop` is redirected more than 10 times
+    "#);
+    assert_snapshot!(said("/huge"), @r#"
+      Ask           failed: `GET http://127.0.0.1:<port>/huge` answered more than 16 MiB
+    failed: `Ask`: `GET http://127.0.0.1:<port>/huge` answered more than 16 MiB
+    help: fetch large files with a `type: process` node, and keep them as files
+    "#);
+    assert_snapshot!(said("/cut"), @r#"
+      Ask           failed: `GET http://127.0.0.1:<port>/cut` broke off in the middle of its answer: error reading a body from connection: end of file before message length reached
+    failed: `Ask`: `GET http://127.0.0.1:<port>/cut` broke off in the middle of its answer: error reading a body from connection: end of file before message length reached
+    "#);
 }
 
 #[test]
@@ -290,5 +308,86 @@ fn mistakes_are_seen_before_anything_is_sent() {
         "flow.yaml",
         "nodes:\n  - { name: A, type: http }\n  - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }\n  - { name: C, type: process, command: [a], url: https://h }\n  - { name: D, type: http, url: 'https://h', expect: [], after: [C] }\n",
     );
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
+    exit 3
+    --- stderr
+    error[flow::missing-key]: the http node `A` needs the key `url`
+     --> flow.yaml:2:5
+      |
+    2 |   - { name: A, type: http }
+      |     ^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `url: https://HOST/PATH`
+
+    error[flow::bad-value]: `url` is no address of the web
+     --> flow.yaml:3:33
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                 ^^^^^^^^^^^
+      |
+      = help: begin with `https://` or `http://`
+
+    error[flow::bad-value]: `method` cannot be `Get`
+     --> flow.yaml:3:54
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                      ^^^
+      |
+      = help: did you mean `GET`?
+      = help: write `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`
+
+    error[flow::bad-value]: `expect` takes statuses
+     --> flow.yaml:3:68
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                                    ^^
+      |
+      = help: write `200`, `200-204`, `2xx`, or a list of such
+
+    error[flow::bad-value]: `expect` takes statuses
+     --> flow.yaml:3:72
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                                        ^^
+      |
+      = help: write `200`, `200-204`, `2xx`, or a list of such
+
+    error[flow::wrong-type]: the header `a` must be a string
+     --> flow.yaml:3:91
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                                                           ^^^ this is a list
+
+    error[flow::wrong-type]: `query` must be a mapping
+     --> flow.yaml:3:105
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                                                                         ^ this is a string
+
+    error[flow::conflict]: the http node `B` has no `inputs`
+     --> flow.yaml:3:108
+      |
+    3 |   - { name: B, type: http, url: example.com, method: Get, expect: [20, ok], headers: { a: [1] }, query: x, inputs: { c: 1 } }
+      |                                                                                                            ^^^^^^
+      |
+      = help: write values where they are sent: in `url`, `query`, `headers` and `body`
+
+    error[flow::conflict]: `url` belongs to nodes of `type: http`, and `C` is of type `process`
+     --> flow.yaml:4:45
+      |
+    4 |   - { name: C, type: process, command: [a], url: https://h }
+      |                                             ^^^
+      |
+      = help: remove `url`, or write `type: http`
+
+    error[flow::bad-value]: `expect` is empty, and no answer would be a success
+     --> flow.yaml:5:54
+      |
+    5 |   - { name: D, type: http, url: 'https://h', expect: [], after: [C] }
+      |                                                      ^^
+      |
+      = help: leave it out for `2xx`
+
+    error: 10 errors
+    "#);
 }

@@ -16,6 +16,7 @@ mod accept_changes;
 mod architecture;
 mod cache;
 mod commands;
+mod connections;
 mod crash;
 mod diagnostics;
 mod durable;
@@ -37,6 +38,7 @@ mod http_client;
 mod http_nodes;
 mod nodes;
 mod processes;
+mod promptflow;
 mod publish;
 mod secrets;
 #[cfg(feature = "llm")]

@@ -286,6 +286,215 @@ system:\nYou are {{x}}.\n\n{% if l|length > 2 %}\nmany\n{% elif l %}\nfew\n{% el
 {{ (l + [4])|join(',') }} {{ (l|list + m|list)|sort }} {{ l + m == [1,2,3,3,1,2] }}
 {{ {'a': {'b': 1}}.a.b }} {{ [{'a': 1}][0].a }} {{ ({'a': 1}).get('a') }} {{ 'abc'[1]|upper }} {{ ('a', 'b')[0] }}
 {{ "{:05.1f}".format(2.345) }} {{ "{:>{w}}".format('a', w=4) }} {{ "{:e}".format(12345.678) }} {{ "{:g}".format(1e-10) }} {{ "{:,.2f}".format(1234567.891) }} {{ "{:_}".format(1234567) }} {{ "{:#x}".format(255) }} {{ "{:b}".format(5) }} {{ "{:s}".format('a') }} {{ "{}".format(none) }} {{ "{}".format([1, 'a']) }}
+{{ "%s is %d years" | format("Bob", 5) }} {{ "%(a)s-%(b)s" | format(a=1, b=2) }} {{ "%5s|%-5s|" | format("a", "b") }}
+{{ "{:<10}|{:>10}|{:^10}".format("a", 1, 2.5) }} {{ "{0!r:>8}".format("a") }} {{ "{:+.1e}".format(12345.0) }} {{ "{:.3}".format("abcdef") }} {{ "{:.3}".format(3.14159) }} {{ "{:5}".format(true) }} {{ "{:n}".format(1234) }} {{ "{:c}".format(65) }} {{ "{:08.2f}".format(-3.5) }} {{ "{: d}".format(5) }} {{ "{:#b}".format(5) }} {{ "{:#o}".format(8) }} {{ "{:X}".format(255) }} {{ "{:G}".format(1e-10) }} {{ "{:.0f}".format(2.5) }} {{ "{:,}".format(1234567.5) }} {{ "{:10,}".format(1234) }} {{ "{:010d}".format(-5) }}
+{{ '%g %g %g %g' % (100000, 1000000, 0.0001, 0.00001) }} {{ '%.3g' % 1234.5 }} {{ '%#g' % 1.0 }} {{ '%G' % 1e-10 }} {{ '%E' % 1.5 }} {{ '%i' % 5 }} {{ '%u' % 5 }} {{ '%5.3d' % 7 }} {{ '%-08d|' % 5 }} {{ '%*d' % (5, 3) }} {{ '%.*f' % (2, 3.14159) }} {{ '%s' % 1.0 }} {{ '%s' % true }} {{ '%d' % true }} {{ '%f' % 1 }} {{ '%a' % 'b' }}
+{{ '%y' % 1 }}
+{{ '%' % 1 }}
+{{ '%(x)s' % 1 }}
+{{ '%(x)s' % {'y': 1} }}
+{{ '%x' % 1.5 }}
+{{ '%c' % 'ab' }}
+{{ 'abc' * -1 }}| {{ [1] * 0 }} {{ 'abc' * true }} {{ 0.1 + 0.7 }} {{ 1e22 }} {{ 1e21 }} {{ 123456789012345680.0 }} {{ 0.00001 }} {{ 0.0001 }} {{ 1.10 }} {{ -0.0 }} {{ 0.0 * -1 }} {{ 5e-324 }} {{ 1.7976931348623157e308 }}
+{{ 7 / 7 }} {{ 2 ** 3.0 }} {{ 2.0 ** 3 }} {{ (-8) ** 2 }} {{ (-7) // 2.0 }} {{ 7 // -2 }} {{ -7 % -3 }} {{ 7.5 % -2 }} {{ true / 2 }} {{ 0 ** 0 }} {{ 1 // 1.0 }}
+{{ 0.0 ** -1 }}
+{{ (-8) ** 0.5 }}
+{{ 2 ** 1000 }}
+{{ 'a' < 1 }}
+{{ {} < {} }}
+{{ [1, 'a'] < [1, 2] }}
+{{ (1, 2) == [1, 2] }} {{ 'a' == 1 }} {{ none == false }} {{ 0 == false }} {{ '' == none }} {{ 1.5 == 3/2 }} {{ 'b' > 'a' > 'A' }} {{ true < 2 }} {{ 10**18 == 1e18 }} {{ 2**53 + 1 == 2.0**53 }}
+{{ 'a' in ['a', 'b'] and 'c' not in 'ab' }} {{ '' in 'abc' }} {{ (1, 2) in [(1, 2)] }} {{ 1 in {1: 2} }} {{ 1.0 in [1] }} {{ none in [none] }} {{ 2 in range(0, 10, 2) }} {{ 'k' in {'k': 1}.keys() }} {{ 1 in {'k': 1}.values() }} {{ ('k', 1) in {'k': 1}.items() }}
+{{ [1] in {} }}
+{{ not 1 == 2 }} {{ not (1 and 0) }} {{ 1 if not 0 else 2 }} {{ (1 or 2) and 3 }} {{ 1 and 2 or 3 }} {{ 0 and 2 or 3 }} {{ not not 5 }} {{ - 5 + 3 }} {{ -n ** 2 }} {{ (-n)|abs }} {{ 2 - -2 }} {{ 5 - 3 - 1 }} {{ 100 / 10 / 2 }} {{ 2 * 3 ~ 4 }} {{ 1 ~ 2 + 3 }} {{ 'a' ~ 'b' == 'ab' }}
+{{ x if x is defined else 'no' }} {{ y2 if y2 is defined else 'no' }} {{ (x if t else 'b') ~ '!' }} {{ 'a' if z else 'b' if t else 'c' }} {{ [1 if t else 2, 3] }} {{ {'a': 1 if t else 2} }}
+{{ [1, 2, 3,] }} {{ {'a': 1,} }} {{ (1, 2,) }} {{ range(2,)|list }} {{ [] }}{{ {} }} {{ [[], [[]], {}] }} {{ {'a': {'b': [1, {'c': none}]}} }}
+{{ l[0] + l[-1] }} {{ l[1:2][0] }} {{ l[-3:-1] }} {{ s[::2] }} {{ s[-1:] }} {{ l[none:2] }} {{ l[10:20] }} {{ 'abc'[::-1] }} {{ 'abc'[5:] }}| {{ 'abc'[-2] }} {{ 'abc'[9] }}| {{ l['a'] }}| {{ l[1.0] }}| {{ d[1] }}| {{ d[none] }}|
+{{ o[0].n }} {{ o[0]['n'] }} {{ o.0.n }} {{ (o|first)['m'] }} {{ o[-1].m ~ o[1].m }} {{ d.a.0 }} {{ d['a'][0] }} {{ d.a[-1] }} {{ nested.a.b.1.k }} {{ nested.a['0'] }} {{ nested.a.0 }}|
+{{ {'a': 1}['a'] }} {{ {'a': 1}.get('b', 'c') }} {{ {'x': 1, 'y': 2}|length }} {{ {'b': 1, 'a': 2}|dictsort }} {{ {'b': 1, 'a': 2}|dictsort(by='value') }} {{ {1: 'a', 0: 'b'}|dictsort }} {{ {'a': 1}|items|list }} {{ {'a': 1}.items()|list }} {{ dict(a=1).a }}
+{{ {'a': 1, 1: 2}|dictsort }}
+{{ [3, 1, 2]|sort|join('<') }} {{ ['b', 'A', 'c']|sort }} {{ ['b', 'A', 'c']|sort(true) }} {{ [1.5, 1, true]|sort }} {{ [(2, 'a'), (1, 'b')]|sort }} {{ [[2], [1]]|sort }} {{ o|sort(attribute='n', reverse=true)|map(attribute='n')|join }} {{ nested.a.b|length }} {{ ['10', '9']|sort }} {{ 'hello'|sort|join }} {{ o|sort(attribute='m')|map(attribute='m')|join }} {{ [{'a': {'b': 2}}, {'a': {'b': 1}}]|sort(attribute='a.b')|map(attribute='a.b')|list }}
+{{ o|sort(attribute='zz')|list }}
+{{ o|map(attribute='zz')|list }} {{ o|map(attribute='zz')|join(',') }} {{ o|map(attribute='n')|sum }} {{ o|map('length')|list }} {{ ['1', '2']|map('int')|sum }} {{ [1, 2]|map('string')|list }} {{ w|map('lower')|unique|list }} {{ w|map('length')|max }} {{ [' a ', 'b ']|map('trim')|list }} {{ [1.234, 2.345]|map('round', 1)|list }} {{ ['a b', 'c']|map('title')|join }} {{ [[1, 2], [3]]|map('sum')|list }} {{ ['a', 'b']|map('upper')|map('lower')|list }} {{ [none, 1]|map('default', 'x')|list }} {{ w|map('capitalize')|join(' ') }} {{ o|map('tojson')|join }} {{ [1,2]|map('format')|list }}
+{{ o|selectattr('n', 'odd')|map(attribute='n')|list }} {{ o|selectattr('m', 'in', ['q'])|list }} {{ o|selectattr('m', 'eq', 'p')|map(attribute='n')|join(',') }} {{ o|rejectattr('n', 'ge', 2)|list }} {{ o|selectattr('n', 'lessthan', 3)|list|length }} {{ w|select('lower')|list }} {{ w|reject('in', ['apple'])|list }} {{ [1, none, 2]|reject('none')|list }} {{ ['', 'a']|select|list }} {{ [1, 'a', [], {}]|select('string')|list }} {{ [[1], 'a', {}]|select('mapping')|list }} {{ o|selectattr('n', '>', 1)|list|length }} {{ l|select('>=', 2)|list }} {{ l|select('sameas', 2)|list }} {{ [nested]|selectattr('a.b')|list|length }} {{ l|select('defined')|list }}
+{{ l|first }} {{ l|last }} {{ 'abc'|last }} {{ (1, 2)|first }} {{ range(5)|last }} {{ d|first }} {{ {}|first }}| {{ [[]]|first }} {{ l|random in l }} {{ []|random }}|
+{{ l|map('upper')|last }}
+{{ 5|first }}
+{{ l|batch(2)|map('join', '-')|join('|') }} {% for row in range(5)|batch(2, '-') %}{{ row|join }};{% endfor %}{% for c in range(5)|slice(2) %}{{ c }}{% endfor %} {{ []|batch(2)|list }} {{ []|slice(2)|list }} {{ l|slice(5)|list }} {{ l|slice(2, 'z')|list }}
+{{ 'abc'|batch(2)|list }} {{ l|batch(0)|list }}
+{{ l|slice(0)|list }}
+{{ 1234.5678|round(2) }} {{ 1234.5678|round(-2) }} {{ 0.5|round }} {{ 1.5|round }} {{ -2.5|round }} {{ 2.345|round(2) }} {{ 1e20|round }} {{ true|round }} {{ 42|round(1) }} {{ 42.7|round|int }} {{ 42.19|round(1, 'ceil') }} {{ 42|round(method='floor') }} {{ 15|round(-1) }} {{ 25|round(-1) }}
+{{ 5|round(method='nope') }}
+{{ '42'|int + 1 }} {{ '42.9'|int }} {{ '-5'|int }} {{ '+5'|int }} {{ ''|int }} {{ '1e3'|int }} {{ 'inf'|int }} {{ '0b11'|int(base=2) }} {{ 'ff'|int(base=16) }} {{ 'zz'|int(-1) }} {{ 1e3|int }} {{ false|int }} {{ {}|int(9) }} {{ '1_0'|float }} {{ ' 1.5 '|float }} {{ '1,5'|float }} {{ true|float }} {{ '-inf'|float }} {{ [1]|float(2) }}
+{{ 'a'|e }} {{ '&amp;'|e }} {{ '&amp;'|safe|e }} {{ 1|e }} {{ [1, '<']|e }} {{ '<'|e|string }} {{ '<'|e is string }} {{ ('<'|e)|length }} {{ ('a'|e).upper() }} {{ ('<'|e).replace('&', '+') }} {{ ['<'|e, '>'] }} {{ ['<'|e, '>']|join }} {{ ('<'|e).split('t') }} {{ ('<'|e) == '&lt;' }} {{ ('<'|e)|tojson }} {{ '%s' % ('<'|e) }} {{ '%s'|safe % '<' }} {{ '{}'.format('<'|e) }} {{ ('<'|e)[0] }} {{ ('<'|e)|upper|e }} {{ ('a'|e) * 2 }} {{ ('a'|safe).join(['<', '>']) }} {{ ('x'|safe ~ '<')|e }}
+{{ 'Hello World Foo'|truncate(8) }} {{ 'Hello World'|truncate(11) }} {{ 'Hello World Foo Bar'|truncate(10, true, '') }} {{ 'abc def'|truncate(3, end='…', leeway=0) }} {{ 'aaaaaaaaaaaaaaaaaaaa'|truncate(10) }} {{ 5|string|truncate }}
+{{ 'a b  c'|wordcount }} {{ ''|wordcount }} {{ "don't stop"|wordcount }} {{ 'é ü'|wordcount }}
+{{ 'the quick brown fox'|wordwrap(9) }}|{{ 'a\n\nb'|wordwrap(5) }}|{{ 'aaa bbb-ccc ddd'|wordwrap(5) }}|{{ '  lead and trail  '|wordwrap(6) }}|{{ 'x' * 20 }}|{{ ('x' * 20)|wordwrap(7, break_long_words=false) }}|{{ 'one two-three four'|wordwrap(10, break_on_hyphens=false) }}
+{{ 'a\nb'|indent }}|{{ 'a\n\nb\n'|indent(2) }}|{{ 'a\n\nb'|indent(2, blank=true) }}|{{ ''|indent }}|{{ 'a'|indent(3, true) }}|{{ 'a\r\nb'|indent(1) }}
+{{ 5|indent }}
+{{ '<p>Hello <b>World</b></p>'|striptags }} {{ 'a < b > c'|striptags }} {{ '&lt;b&gt; &nbsp; &#39; &quot;'|striptags }} {{ 'a<!-- x -->b'|striptags }} {{ '<a\nhref="x">y</a>'|striptags }}
+{{ 'Hello'|replace('l', 'L', 1) }} {{ 'a.b.c'|replace('.', '/') }} {{ 'aaa'|replace('aa', 'b') }} {{ none|replace('N', 'n') }} {{ 'a'|replace('b', 'c') }} {{ 'x'|replace('x', 1) }}
+{{ 'hello world'|title }} {{ "it's o'neil"|title }} {{ 'HELLO'|title }} {{ 'a-b_c d'|title }} {{ '1a b2'|title }} {{ 'ǆ'|title }} {{ 'hello world'|capitalize }} {{ ''|capitalize }} {{ 'straße'|upper }} {{ 'İ'|lower|length }}
+{{ '  x  '|trim }}| {{ 'xxhixx'|trim('x') }} {{ '\n\ta\n'|trim }}| {{ 'abcba'|trim('ab') }} {{ none|trim }}
+{{ 'a b'|urlencode }} {{ 'a/b?c=d&e'|urlencode }} {{ {'q': 'a b', 'r': ['x']}|urlencode }} {{ 'ü'|urlencode }} {{ 5.5|urlencode }} {{ {}|urlencode }}| {{ '~-_.'|urlencode }} {{ [['a', 'b/c']]|urlencode }}
+{{ 1000000|filesizeformat }} {{ 1500|filesizeformat }} {{ 1e15|filesizeformat }} {{ 1|filesizeformat(true) }} {{ 2048|filesizeformat(binary=true) }} {{ 1.0|filesizeformat }} {{ 0.5|filesizeformat }} {{ -5|filesizeformat }} {{ 1e30|filesizeformat }}
+{{ 'x'|filesizeformat }}
+{{ {'a': [1, {'b': none}], 'c': 'é<>'}|tojson }} {{ 'x'|tojson }} {{ 1.0|tojson }} {{ 1e100|tojson }} {{ [true, false, none]|tojson }} {{ "</script>"|tojson }} {{ "it's"|tojson }} {{ {'b': 1, 'a': 2}|tojson }} {{ {none: 1, 'a': 2}|tojson if false }} {{ {true: 1}|tojson }} {{ {1.5: 1}|tojson }} {{ '\u2028🎉\x7f\x01'|tojson }} {{ {'a': {'b': [1, 2]}}|tojson(indent=4) }} {{ [1]|tojson(0) }} {{ ((1, 2), [])|tojson }} {{ 'a'|tojson|upper }} {{ {'a': 'b'}|tojson|e }}
+{{ l|tojson(indent='  ') }}
+{{ ('a' * 100)|pprint|length }} {{ [1.0, 'a', none]|pprint }} {{ (1,)|pprint }} {{ {'b': 2, 'a': {'d': 1, 'c': 2}}|pprint }} {{ range(30)|list|pprint }} {{ ['a' * 30, 'b' * 30, 'c' * 30]|pprint }} {{ {'k': ['a' * 40, 'b' * 40]}|pprint }} {{ {}|pprint }} {{ [[('x' * 20, 1)] * 3] * 2 }} {{ ([('x' * 20, 1)] * 5)|pprint }} {{ {1: 'a', 'b': 2}|pprint }}
+{% for i in 'ab' %}{% for j in 'cd' %}{{ i }}{{ j }}{{ loop.parent }}{% endfor %}{% endfor %}
+{% for i in l %}{% set outer = loop %}{% for j in 'ab' %}{{ outer.index }}{{ loop.index }}{{ j }} {% endfor %}{% endfor %}
+{% for i in l %}{{ loop.nextitem is defined }}{{ loop.previtem is defined }}{% endfor %} {% for i in l %}{{ loop.cycle('a', 'b', 'c') }}{{ loop.changed(i // 2) }}{% endfor %}
+{% for i in l %}{% if loop.index is even %}e{% else %}o{% endif %}{% endfor %} {% for i in l|reverse %}{{ i }}{{ loop.last }}{% endfor %} {% for i in l|select('odd') %}{{ i }}{{ loop.length }}{% endfor %} {% for i in range(3) if i %}{{ i }}{{ loop.first }}{% endfor %}
+{% for k, v in {'a': 1, 'b': 2}.items() %}{{ loop.index }}{{ k }}{{ v }}{% endfor %} {% for k in {'a': 1} %}{{ k }}{% endfor %} {% for v in {'a': 1}.values() %}{{ v }}{% endfor %} {% for i, (k, v) in [(1, ('a', 2))] %}{{ i }}{{ k }}{{ v }}{% endfor %} {% for x in [1, 2] %}{{ x }}{% endfor %}{{ x }}
+{% for i in l %}{% if i == 2 %}{% set found = true %}{% endif %}{% endfor %}{{ found }}| {% set found = false %}{% for i in l %}{% if i == 2 %}{% set found = true %}{% endif %}{% endfor %}{{ found }}
+{% if x %}a{% elif y %}b{% else %}c{% endif %} {% if not x %}a{% elif l %}b{% endif %} {% if z is none and l %}n{% endif %} {% if x == 'X' and (n > 3 or n < 1) %}y{% endif %} {% if 'a' in w %}1{% else %}2{% endif %}
+{% set a %}  x {{ n }} {% endset %}[{{ a }}] {% set a = [] %}{% if a.append(1) %}{% endif %}{{ a }} {% set b = a %}{% set _ = b.append(2) %}{{ a }} {% set c = a[:] %}{% set _ = c.append(3) %}{{ a }}{{ c }} {% set dd2 = dict(d) %}{% set _ = dd2.update(b=9) %}{{ d.b }}{{ dd2.b }}
+{% set ns = namespace(found=false, items=[]) %}{% for i in l %}{% set ns.items = ns.items + [i] %}{% if i > 1 %}{% set ns.found = true %}{% endif %}{% endfor %}{{ ns.found }}{{ ns.items }}{{ ns['found'] }}
+{% macro outer() %}{% macro inner(v) %}<{{ v }}>{% endmacro %}{{ inner(1) }}{{ inner(2) }}{% endmacro %}{{ outer() }}
+{% macro m(a, b='x') %}{{ a }}{{ b }}{{ caller() if caller }}{% endmacro %}{{ m(1) }}{% call m(2, b=3) %}body{{ n }}{% endcall %}
+{% macro list(items) %}{% for i in items %}{{ i }}{% if not loop.last %}, {% endif %}{% endfor %}{% endmacro %}{{ list(l) }} {{ list(['a']) }} {{ l|list }}
+{% macro m(x) %}{{ x }}{{ n }}{% set n = 9 %}{{ n }}{% endmacro %}{{ m(1) }}{{ n }}{{ x }}
+{% macro m() %}{{ varargs|join('-') }}|{{ kwargs|dictsort }}{% endmacro %}{{ m(1, 2, a=3) }}{{ m() }}{{ m(*l, **{'q': 1}) }}
+{% macro a(n) %}{{ n }}{{ a(n - 1) if n > 0 }}{% endmacro %}{{ a(3) }}
+{% call(x) nope() %}{% endcall %}
+{% with %}{% set x = 'inner' %}{{ x }}{% endwith %}{{ x }} {% with x = 1 %}{% with x = x + 1 %}{{ x }}{% endwith %}{{ x }}{% endwith %} {% with a, b = (1, 2) %}{{ a }}{{ b }}{% endwith %}
+{% filter indent(2) %}a\nb{% endfilter %} {% filter trim %}  x  {% endfilter %}| {% filter upper | replace('A', 'b') %}aa{{ x }}{% endfilter %}
+{% raw %}{% for %}{{ }}{% endraw %}{{ x }}{% raw -%}   y   {%- endraw %} {%- raw %} z {% endraw -%} q
+a{#- c -#} b {# multi\nline #}c\n{# end #}\nd {#+ p +#} e
+{{- x }} {{ x -}}   y {%- if t -%} z {%- endif -%} w\n\n{{- x -}}\n\nv
+{% if t -%}\n  a\n{%- else -%}\n  b\n{%- endif %}\nc {%+ if t %}d{% endif +%}\ne
+line1\n{% set a = 1 %}\nline2\n\n{% for i in l %}\n- {{ i }}\n{% endfor %}\nend\n\n
+{%- set system = "You are helpful." -%}\n{{ system }}\n{% for m in chat -%}\n{{ m.inputs.question }} -> {{ m.outputs.answer }}\n{% endfor -%}\nlast
+{{ 'a' if nope }} {{ ('a' if nope) is defined }} {{ (nope if nope)|default('d') }} {{ nope.x if nope else 'safe' }} {{ (nope or {}).x }}| {{ (d.zz or {}).q }}| {{ d.zz|default({})|length }} {{ nope|default(x) }} {{ nope|default }}| {{ z|default('z', boolean=true) }} {{ 0|d(5, true) }}
+{{ nope.x|default('d') }}
+{{ (nope|default({})).x|default('d') }} {{ (d.zz.y is defined) if d.zz else 'no' }} {{ nope[:2] if nope else '' }} {{ nope is none }} {{ nope is string }} {{ nope is number }} {{ nope is mapping }} {{ nope is sequence }} {{ nope is callable }} {{ nope is sameas none }} {{ nope == none }} {{ nope != nope }} {{ nope|string }}| {{ nope|trim }}| {{ nope|replace('a', 'b') }}| {{ nope|first }}| {{ nope|sort }} {{ nope|unique|list }} {{ nope|sum }} {{ nope|min }}| {{ nope|batch(2)|list }} {{ nope|map('upper')|list }} {{ nope|select|list }} {{ nope|reverse|list }} {{ nope|wordcount }} {{ nope|urlencode }}| {{ nope|title }}| {{ nope|e }}|
+{{ nope|tojson }}
+{{ nope|round }}
+{{ nope|abs }}
+{{ nope|float }}
+{{ nope|items|list }} {{ nope|dictsort }}
+{{ nope|truncate }}
+{{ nope|indent }}
+{{ nope|pprint }}
+{{ nope|groupby('a') }} {{ nope|format(1) }}| {{ nope|center(3) }}| {{ nope|length }} {{ nope|list }} {{ nope|last }}|
+{{ nope|xmlattr }}
+{{ nope|filesizeformat }}
+{{ 'a' + nope }}
+{{ [nope] + [1] }} {{ {'a': nope} }} {{ (nope, 1) }} {{ nope ~ nope }}| {{ 'x' in nope }} {{ nope not in [1] }} {{ [nope]|join('-') }}| {{ nope is in [1] }} {{ nope is eq 1 }} {{ nope is odd }}
+{{ nope * 2 }}
+{{ nope % 2 }}
+{{ '%s' % nope }}| {{ '{}'.format(nope) }}| {{ '%d' % nope }}
+{{ x.foo }}|{{ x.foo is defined }}|{{ x['foo'] }}|{{ n.foo }}|{{ l.foo }}|{{ none.foo }}|{{ true.foo }}|{{ l.foo|default('d') }}
+{{ x.foo.bar }}
+{{ x.foo() }}
+{{ l.foo() }}
+{{ d.zz() }}
+{{ n() }}
+{{ none() }}
+{{ x._private }}|{{ d._x }}| {{ {'_x': 1}._x }} {{ {'__class__': 1}['__class__'] }}
+{{ ''.__class__ }}|{{ [].__class__.__base__ }}
+{{ x.__class__.__name__ }}
+{{ x|attr('__class__') }}|{{ (x|attr('upper'))() }} {{ d|attr('get')('b') }}
+{{ cycler }}
+{{ cycler() }}
+{{ range() }}
+{{ range(1, 2, 3, 4) }}
+{{ range(0, 10, 0) }}
+{{ range(1.5) }}
+{{ dict(1) }}
+{{ dict([1]) }}
+{{ joiner()() }}|{% set j = joiner() %}{{ j() }}{{ j() }} {% set c = cycler(1, 2) %}{{ c.current }}{{ c.next() }}{{ c.current }}{% set _ = c.reset() %}{{ c.next() }}
+{% set q = namespace() %}{% set q.x = 1 %}{{ q.x }} {{ q.y }}| {{ q.y is defined }} {{ namespace(a=1).a }}
+{{ 'aXbXc'.split('X') }} {{ 'a,,b'.split(',') }} {{ ''.split(',') }} {{ ''.split() }} {{ ' a b '.split(' ') }} {{ 'a b c d'.split(None, 2) }} {{ 'a b c d'.rsplit(None, 1) }} {{ 'a,b'.split(sep=',') }} {{ 'a,b,c'.split(',', maxsplit=1) }} {{ 'abc'.split('b', 0) }}
+{{ 'abc'.replace('', '-') }} {{ 'aaa'.count('aa') }} {{ 'abc'.count('') }} {{ 'abc'.find('') }} {{ 'abc'.find('b', 2) }} {{ 'abcb'.find('b', -2) }} {{ 'abc'.rfind('') }} {{ 'éa'.find('a') }} {{ 'abc'.startswith('') }} {{ 'abc'.endswith('bc', 1) }} {{ 'abc'.startswith(('x', 'a')) }} {{ 'abcabc'.index('c', 3) }}
+{{ 'abc'.find(1) }}
+{{ 'abc'.startswith(1) }}
+{{ 'a'.join('xyz') }} {{ ''.join(['a', 'b']) }} {{ '-'.join({'a': 1, 'b': 2}) }} {{ '-'.join(('a',)) }} {{ '\n'.join(w) }}
+{{ 'abc'.strip('ac') }} {{ '  a'.lstrip() }} {{ 'a  '.rstrip() }}| {{ 'www.x.com'.strip('w.mo') }} {{ 'abc'.lstrip('ab') }} {{ '\t\na '.strip() }} {{ 'a'.strip(none) }}
+{{ 'abc'.title() }} {{ "they're".title() }} {{ 'aBc'.swapcase() }} {{ 'ABC'.lower() }} {{ 'ß'.casefold() }} {{ 'ﬁ'.upper() }} {{ 'a1b'.capitalize() }} {{ 'x'.center(4) }}| {{ 'xy'.center(5, '-') }} {{ 'x'.ljust(3, '.') }} {{ 'x'.rjust(3, '0') }} {{ '5'.zfill(3) }} {{ '+5'.zfill(4) }} {{ 'ab'.zfill(1) }}
+{{ 'x'.center(4, 'ab') }}
+{{ '12'.isdigit() }} {{ '1.2'.isdigit() }} {{ '²'.isdigit() }} {{ '½'.isnumeric() }} {{ '١'.isdecimal() }} {{ 'aé'.isalpha() }} {{ 'a b'.isalpha() }} {{ ''.isspace() }} {{ 'A1'.isupper() }} {{ '1'.isupper() }} {{ 'Ab Cd'.istitle() }} {{ 'abc\n'.isprintable() }} {{ '1a'.isidentifier() }} {{ 'abc'.isascii() }} {{ 'é'.isascii() }}
+{{ 'abc'.upper(1) }}
+{{ 'abc'.split(1) }}
+{{ 'abc'.replace('a') }}
+{{ 'abc'.encode() }}
+{{ '٣'|int }}
+{{ 1 is odd if true else 2 }}
+{{ {'a': 1}.keys() }} {{ {'a': 1}.values() }} {{ {'a': 1}.items() }} {{ {'a': 1}.copy() }} {{ {'a': 1}.pop('a') }} {{ {'a': 1}.pop('b', 2) }} {{ {}.setdefault('a', []) }} {{ {'a': 1}.get('a') }} {{ {'a': 1}.keys()|length }} {{ {'a': 1}.keys()|first }} {{ ({'a': 1}.items()|first)[0] }} {{ dict.fromkeys(['a'], 1) if false }} {{ {'a': 1}.keys()|list + [2] }}
+{{ {}.popitem() }}
+{{ {}.get() }}
+{{ [1, 2].index(3) }}
+{{ [1].remove(2) }}
+{{ [1, 2].pop(5) }}
+{{ [3, 1].sort() }} {% set a = [3, 1] %}{% set _ = a.sort(reverse=true) %}{{ a }} {{ [1, 2].copy() }} {{ [1].count(true) }} {{ [1, 2].insert(0, 5) }} {{ (1, 2).index(1) }} {{ [1, 2].pop() }} {{ [[1]].pop().append(2) }} {% set a = [1, 2] %}{% set _ = a.insert(-1, 9) %}{{ a }} {% set _ = a.insert(100, 8) %}{{ a }} {% set _ = a.extend('xy') %}{{ a }} {% set _ = a.clear() %}{{ a }}
+{{ 1.5.is_integer() }} {{ 3|int is integer }} {{ (3).bit_length() }} {{ 1.0 is integer }} {{ 1 is float }} {{ true is integer }} {{ '1' is number }}
+{{ 1 is sameas true }} {{ none is sameas none }} {{ 'a' is sameas 'a' }} {{ [] is sameas [] }} {{ 5 is divisibleby(5) }} {{ 5.5 is divisibleby 5 }} {{ 'abc' is in 'xabcx' }} {{ 'A' is upper }} {{ '1' is lower }} {{ 1 is lower }} {{ 'x' is iterable }} {{ {} is iterable }} {{ range(2) is sequence }} {{ (1,) is sequence }} {{ {}.keys() is sequence }} {{ [1]|map('int') is iterable }} {{ [1]|map('int') is sequence }} {{ loop is defined }} {{ none is not string }} {{ x.upper is callable }} {{ 'int' is filter }} {{ 'mapping' is test }} {{ true is boolean and 1 is not boolean }} {{ 2 is even and not 3 is even }}
+{{ 1 is divisibleby 0 }}
+{{ 'a' is even }}
+{{ none is lower }} {{ [] is upper }}
+{{ 5 is gt }}
+{{ l is eq [1,2,3] }} {{ 1 is gt 0 }} {{ 'a' is lt 'b' }} {{ 1 is == 1 }}
+{{ '' ~ none }} {{ none|string }} {{ none ~ true }} {{ [none, true]|join }} {{ [none]|join('x') }} {{ true|string|lower }} {{ true|tojson }} {{ none|length if false }}
+{{ none|length }}
+{{ none|first }}
+{{ none|join }}
+{{ none|sort }}
+{{ 1|list }}
+{{ 1|reverse }}
+{{ 1|join }}
+{{ x|nope(1) if false }}
+{{ (x is nope) if false }}
+{{ }}
+{% %}
+{{ x, }} {{ (x,) }}
+{{ x = 1 }}
+{{ x == }}
+{{ [1, }}
+{{ {1} }}
+{{ "a }}
+{% if x = 1 %}{% endif %}
+{% for x of l %}{% endfor %}
+{% for in l %}{% endfor %}
+{% set x y %}{% endset %}
+{% set x.y.z = 1 %}
+{% set x[0] = 1 %}
+{% endfor %}
+{% if x %}{% endfor %}
+{% for i in l %}{% else %}{% else %}{% endfor %}
+{% macro m(a=1, b) %}{% endmacro %}
+{% macro m(a, a) %}{{ a }}{% endmacro %}{{ m(1, 2) }}
+{% block %}{% endblock %}
+{% filter %}x{% endfilter %}
+{% filter nope %}x{% endfilter %}
+{% with a %}{% endwith %}
+{% call %}{% endcall %}
+{% elif x %}
+{% include %}
+{% autoescape %}{% endautoescape %}
+{{ x | upper | }}
+{{ x.1a }}
+{{ 1.x }}
+{{ 0x }} {{ 1__0 }}
+{{ x! }}
+{{ x @ y }}
+{{ $x }}
+{{ x; y }}
+{{ f"a" }}
+{{ x if }}
+{{ not }}
+{{ x is }}
+{{ x is not }}
+{{ (x }}
+{{ x] }}
+{{ x.}}
+{{ x[}} ]
+{% raw %}a
+{% raw %}a{% endra %}
+{#
+{{ '{{' }} {{ "}}" }} {{ '%}' }} {{ '{#' }} {{ {'a': '}'} }}
+{ { x } } {% raw %}{{{% endraw %} }} %} #} {x} {%raw%}x{%endraw%} {{x}}{{x}}
+{{x}}{%if t%}y{%endif%}{#c#}{{  x  }}{%  if  t  %}z{%  endif  %}
 '''
 
 

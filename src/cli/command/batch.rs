@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::{render, report};
-use crate::engine::{Engine, Mapping, OpenRun, Results, Row, read_rows};
+use crate::engine::{Engine, LineError, Mapping, OpenRun, Results, Row, read_rows};
 use crate::flow::{Part, ROWS, Selection};
 use crate::id::RunId;
 use crate::plan::{Plan, Scope, Step};
@@ -51,32 +51,10 @@ pub(super) fn batch(engine: &Engine, args: &Batch, output: &mut Output) -> Resul
         data.map_err(|message| Failure::usage(format!("the data cannot be read: {message}")))?;
     let earlier = args.run.as_deref().or(args.failed_of.as_deref());
     let earlier = earlier.map(|run| earlier_batch(engine, run)).transpose()?;
-    let rows = match (&args.failed_of, &earlier) {
-        (Some(_), Some(earlier)) => earlier
-            .errors
-            .iter()
-            .map(|error| json!({ "line_number": error.number, "inputs": earlier.inputs_of(error.number) }))
-            .collect(),
-        _ => {
-            if data.is_none() && !mapping.asks_run() {
-                return Err(Failure::usage("there is no data").help(
-                    "give `--data FILE`, or map inputs to an earlier batch: `--run RUN --map 'NAME=${run.outputs.NAME}'`",
-                ));
-            }
-            if mapping.asks_run() && earlier.is_none() {
-                return Err(Failure::usage("the mapping asks for an earlier batch")
-                    .help("say which one with `--run RUN`"));
-            }
-            let lines = mapping.lines(data.as_deref(), earlier.as_ref(), &line.inputs);
-            if !lines.missing.is_empty() {
-                return Err(Failure::usage(format!(
-                    "no row has what these inputs are mapped to: {}",
-                    lines.missing.join(", ")
-                ))
-                .help("name a column with `--map 'NAME=${data.COLUMN}'`"));
-            }
-            lines.rows
-        }
+    let rows = if let (Some(_), Some(earlier)) = (&args.failed_of, &earlier) {
+        failed_lines(earlier)
+    } else {
+        mapped_lines(&mapping, data.as_deref(), earlier.as_ref(), line)?
     };
     if rows.is_empty() {
         return Err(Failure::usage("there is no line to run"));
@@ -103,6 +81,40 @@ pub(super) fn batch(engine: &Engine, args: &Batch, output: &mut Output) -> Resul
         outputs: true,
     };
     drive(driver, None, manner, output)
+}
+
+/// The lines of an earlier batch that failed, as they were.
+fn failed_lines(earlier: &Results) -> Vec<Value> {
+    let line = |error: &LineError| {
+        json!({ "line_number": error.number, "inputs": earlier.inputs_of(error.number) })
+    };
+    earlier.errors.iter().map(line).collect()
+}
+
+fn mapped_lines(
+    mapping: &Mapping,
+    data: Option<&[Row]>,
+    earlier: Option<&Results>,
+    line: &Scope,
+) -> std::result::Result<Vec<Value>, Failure> {
+    if data.is_none() && !mapping.asks_run() {
+        return Err(Failure::usage("there is no data").help(
+            "give `--data FILE`, or map inputs to an earlier batch: `--run RUN --map 'NAME=${run.outputs.NAME}'`",
+        ));
+    }
+    if mapping.asks_run() && earlier.is_none() {
+        return Err(Failure::usage("the mapping asks for an earlier batch")
+            .help("say which one with `--run RUN`"));
+    }
+    let lines = mapping.lines(data, earlier, &line.inputs);
+    if !lines.missing.is_empty() {
+        return Err(Failure::usage(format!(
+            "no row has what these inputs are mapped to: {}",
+            lines.missing.join(", ")
+        ))
+        .help("name a column with `--map 'NAME=${data.COLUMN}'`"));
+    }
+    Ok(lines.rows)
 }
 
 /// As many processes as lines run at the same time and there are processors for.

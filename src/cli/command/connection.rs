@@ -109,7 +109,11 @@ fn list(engine: &Engine, args: &ConnectionList, output: &mut Output) -> Result {
 }
 
 fn types() -> String {
-    or_list(KINDS.iter().map(|kind| kind.word).take(12)).replace(" or ", " and ")
+    let words: Vec<String> = KINDS
+        .iter()
+        .map(|kind| format!("`{}`", kind.word))
+        .collect();
+    words.join(", ")
 }
 
 fn show(engine: &Engine, args: &ConnectionShow, output: &mut Output) -> Result {

@@ -1,7 +1,7 @@
 //! [`read_rows`]: the rows of a data file.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::value::{Object, Value};
 
@@ -67,7 +67,7 @@ fn extension(path: &Path) -> Option<&'static str> {
         .find(|known| *known == found)
 }
 
-fn read_file(path: &PathBuf) -> Result<Vec<Object>, String> {
+fn read_file(path: &Path) -> Result<Vec<Object>, String> {
     match extension(path) {
         Some("jsonl") => json_lines(path),
         Some("json") => json(path),

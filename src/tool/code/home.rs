@@ -20,6 +20,9 @@ use crate::value::Value;
 /// The variable that limits the address space of a Python process.
 const MEMORY: &str = "FLOWCTL_PYTHON_MEMORY";
 
+/// Variables by name, with values.
+type Variables = Vec<(String, String)>;
+
 /// Where the code of one flow runs. Nothing is made or read before it is needed.
 pub(super) struct Home {
     /// The flow's own folder.
@@ -90,7 +93,7 @@ impl Home {
     /// stays text, as in Prompt Flow.
     pub(super) fn environment(
         &self,
-    ) -> Result<(Vec<(String, String)>, Vec<Connection>), (String, Failure)> {
+    ) -> Result<(Variables, Vec<Connection>), (String, Failure)> {
         let mut shown = Vec::new();
         let mut variables = Vec::new();
         let given = &self.surroundings.environment;

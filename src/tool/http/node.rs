@@ -17,14 +17,23 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// Sends what a node says, and reads the answer.
 pub(super) async fn call(client: &Client, asked: &Asked) -> Result<Outcome, Failure> {
     let request = request(asked)?;
-    let response = client.send(&request).await.map_err(failure)?;
+    let say = |what: &str| {
+        if let Some(log) = &asked.log {
+            let place = super::client::shown_text(&request.url);
+            let line = format!("{} {place}: {what}\n", request.method);
+            log.write(asked.redactor.text(&line).as_bytes());
+        }
+    };
+    let response = match client.send(&request).await {
+        Ok(response) => response,
+        Err(error) => {
+            say(&error.message);
+            return Err(failure(error));
+        }
+    };
     let (status, attempts) = (response.status, response.attempts);
+    say(&status.to_string());
     let output = read(response).await?;
-    if let Some(log) = &asked.log {
-        let place = super::client::shown_text(&request.url);
-        let line = format!("{} {place}: {status}\n", request.method);
-        log.write(asked.redactor.text(&line).as_bytes());
-    }
     Ok(Outcome {
         output,
         about: Some(json!({ "attempts": attempts })),
@@ -77,7 +86,7 @@ fn request(asked: &Asked) -> Result<Request, Failure> {
             .map_err(|error| failure_of_url(&error))?;
     }
     if let Some(Value::Object(headers)) = inputs.get("headers") {
-        for (name, value) in headers {
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_null()) {
             request = request.header(name, to_text(value));
         }
     }

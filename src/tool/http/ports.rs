@@ -7,13 +7,12 @@ use crate::port::{Port, Signature};
 /// What an `http` node takes and gives.
 #[must_use]
 pub fn signature() -> Signature {
-    let scalars = json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
     Signature {
         inputs: vec![
             Port::new("method", json!({ "type": "string" }), "What is asked.").optional(),
             Port::new("url", json!({ "type": "string" }), "Where to."),
             Port::new("query", json!({ "type": "object" }), "Parameters.").optional(),
-            Port::new("headers", scalars.clone(), "Headers.").optional(),
+            Port::new("headers", json!({ "type": "object" }), "Headers.").optional(),
             Port::new("body", json!(true), "What is sent.").optional(),
             Port::new("expect", json!(true), "What is a success.").optional(),
         ],

@@ -57,8 +57,10 @@ impl Parser {
     }
 
     fn conditional(&mut self) -> Result<Expression, Problem> {
+        let unknown = self.unknown.len();
         let mut value = self.or()?;
         while self.take_name("if") {
+            self.unknown.truncate(unknown);
             self.soft += 1;
             let test = self.or()?;
             let otherwise = if self.take_name("else") {
@@ -405,7 +407,7 @@ impl Parser {
         let negated = self.take_name("not");
         let (name, span) = self.expect_name()?;
         if self.soft == 0 && !super::tests::exists(&name) {
-            return Err(super::tests::unknown(&name, span));
+            self.unknown.push(super::tests::unknown(&name, span));
         }
         let mut arguments = Arguments::default();
         let is_argument = match &self.token().kind {

@@ -155,6 +155,9 @@ fn converted(value: &Py, kind: char, layout: &Layout, is_markup: bool) -> Result
             }
         }
     };
+    if !matches!(kind, 's' | 'r' | 'a') {
+        value.defined()?;
+    }
     match kind {
         's' | 'r' | 'a' => {
             let text = if kind == 's' {
@@ -433,7 +436,6 @@ pub(super) fn format(value: &Py, specification: &str) -> Result<String, Raised> 
             let float = as_float(value).ok_or_else(|| unknown(kind))?;
             number(&floats(float, kind, &layout)?, &layout)
         }
-        (Py::Bool(_), None) => pad(&to_str(value)?, &layout, '>'),
         (Py::Bool(_) | Py::Int(_), kind) => {
             let int = value.as_int().unwrap_or_default();
             match kind.unwrap_or('d') {

@@ -308,6 +308,11 @@ fn floats(left: f64, operator: &str, right: f64) -> Result<f64, Raised> {
                     "0.0 cannot be raised to a negative power",
                 ));
             }
+            if left < 0.0 && right.fract() != 0.0 {
+                return Err(Raised::value_error(
+                    "a root of a negative number is complex, and prompts hold no such numbers",
+                ));
+            }
             left.powf(right)
         }
     })

@@ -30,8 +30,12 @@ pub(super) fn parse(text: &str) -> Result<Tree, Problem> {
         open: Vec::new(),
         blocks: BTreeMap::new(),
         soft: 0,
+        unknown: Vec::new(),
     };
     let body = parser.body(&[])?;
+    if !parser.unknown.is_empty() {
+        return Err(parser.unknown.remove(0));
+    }
     Ok(Tree {
         body,
         blocks: parser.blocks,
@@ -49,6 +53,8 @@ pub(super) struct Parser {
     blocks: BTreeMap<String, Arc<Block>>,
     /// How many conditions are around: what is only there under one may name filters that are not.
     pub(super) soft: usize,
+    /// Filters and tests that are not there, unless a condition around them turns up.
+    pub(super) unknown: Vec<Problem>,
 }
 
 impl Parser {
@@ -258,7 +264,10 @@ impl Parser {
                 Ok(Statement::Output(values))
             }
             "include" | "import" | "from" | "extends" => {
-                // Its arguments are read only to be read: there is nothing to load from.
+                if self.token().kind == Word::BlockEnd {
+                    return Err(self.unexpected("the name of a template"));
+                }
+                // What it names is read only to be read: there is nothing to load from.
                 while self.token().kind != Word::BlockEnd {
                     self.at += 1;
                 }
@@ -411,6 +420,12 @@ impl Parser {
                 }
             }
             let (name, span) = self.expect_name()?;
+            if parameters.iter().any(|(known, _)| *known == name) {
+                return Err(Problem::new(
+                    format!("there are two parameters `{name}`"),
+                    span,
+                ));
+            }
             let default = if self.take_operator("=") {
                 Some(self.expression()?)
             } else {
@@ -512,7 +527,7 @@ impl Parser {
             span = Span::new(span.start, end.end);
         }
         if self.soft == 0 && !super::filters::exists(&name) {
-            return Err(super::filters::unknown(&name, span));
+            self.unknown.push(super::filters::unknown(&name, span));
         }
         let arguments = if self.is_operator("(") {
             self.arguments()?

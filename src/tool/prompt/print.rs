@@ -112,6 +112,13 @@ fn print(value: &Py, to: &mut String, depth: usize) -> Result<(), Raised> {
                 write!(to, "<Macro {}>", repr_text(&definition.name))
                     .expect("writing to a String cannot fail");
             }
+            Function::Global("dict") => to.push_str("<class 'dict'>"),
+            Function::Global(name @ ("cycler" | "joiner" | "namespace")) => {
+                let (first, rest) = name.split_at(1);
+                let first = first.to_ascii_uppercase();
+                write!(to, "<class 'jinja2.utils.{first}{rest}'>")
+                    .expect("writing to a String cannot fail");
+            }
             Function::Global(name) => {
                 write!(to, "<function {name}>").expect("writing to a String cannot fail");
             }
@@ -267,7 +274,7 @@ fn pretty_into(
 }
 
 /// `json.dumps(value, sort_keys=True, indent=indent)`, made safe for HTML.
-pub(super) fn html_safe_json(value: &Py, indent: Option<usize>) -> Result<String, Raised> {
+pub(super) fn html_safe_json(value: &Py, indent: Option<&str>) -> Result<String, Raised> {
     let mut text = String::new();
     json(value, indent, 0, &mut text)?;
     Ok(text
@@ -277,7 +284,7 @@ pub(super) fn html_safe_json(value: &Py, indent: Option<usize>) -> Result<String
         .replace('\'', "\\u0027"))
 }
 
-fn json(value: &Py, indent: Option<usize>, depth: usize, to: &mut String) -> Result<(), Raised> {
+fn json(value: &Py, indent: Option<&str>, depth: usize, to: &mut String) -> Result<(), Raised> {
     check_length(to.len())?;
     if depth > DEEPEST {
         return Err(Raised::value_error("Circular reference detected"));
@@ -285,7 +292,7 @@ fn json(value: &Py, indent: Option<usize>, depth: usize, to: &mut String) -> Res
     let line = |depth: usize, to: &mut String| {
         if let Some(indent) = indent {
             to.push('\n');
-            to.push_str(&" ".repeat(indent * depth));
+            to.push_str(&indent.repeat(depth));
         }
     };
     let comma = if indent.is_some() { "," } else { ", " };
@@ -377,7 +384,7 @@ fn json_text(text: &str, to: &mut String) {
             '\t' => to.push_str("\\t"),
             '\x08' => to.push_str("\\b"),
             '\x0c' => to.push_str("\\f"),
-            ' '..='~' | '\x7f' => to.push(c),
+            ' '..='~' => to.push(c),
             c => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(to, "\\u{unit:04x}").expect("writing to a String cannot fail");

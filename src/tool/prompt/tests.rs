@@ -106,7 +106,7 @@ pub(super) fn apply(name: &str, value: &Py, args: Args) -> Result<bool, Raised> 
     args.bind::<0>(name, [], 0)?;
     Ok(match name {
         "boolean" => matches!(value, Py::Bool(_)),
-        "callable" => matches!(value, Py::Function(_) | Py::Loop(_)),
+        "callable" => matches!(value, Py::Function(_) | Py::Loop(_) | Py::Undefined(_)),
         "defined" => !value.is_undefined(),
         "undefined" => value.is_undefined(),
         "escaped" => value.is_markup(),

@@ -116,7 +116,9 @@ impl Worker {
         };
         let mut command = Command::new(interpreter);
         command
-            .args(["-u", "-c", BOOT])
+            // No bytecode is written: what Python keeps of a file is as good as its time in whole
+            // seconds, and flows are edited and run again faster than that.
+            .args(["-u", "-B", "-c", BOOT])
             .current_dir(&settings.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -142,7 +142,6 @@ pub(super) fn apply(
 
 fn absolute(value: &Py, args: Args) -> Result<Py, Raised> {
     args.bind::<0>("abs", [], 0)?;
-    value.defined()?;
     match value {
         Py::Float(float) => Ok(Py::Float(float.abs())),
         other => match other.as_int() {
@@ -212,7 +211,6 @@ fn rounded(value: &Py, args: Args) -> Result<Py, Raised> {
         Some(method) => super::arguments::text(method)?,
         None => "common",
     };
-    value.defined()?;
     let Some(number) = as_float(value) else {
         return Err(Raised::type_error(format!(
             "type {} doesn't define __round__ method",

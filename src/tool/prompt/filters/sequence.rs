@@ -82,7 +82,10 @@ fn reverse(render: &mut Render<'_>, value: &Py) -> Result<Py, Raised> {
         let reversed: String = text.text.chars().rev().collect();
         return Ok(Py::text(reversed, text.is_markup));
     }
-    let mut items = paid(render, value)?;
+    let mut items = paid(render, value).map_err(|raised| match raised.class {
+        "TypeError" => Raised::new("FilterArgumentError", "argument must be iterable"),
+        _ => raised,
+    })?;
     items.reverse();
     Ok(Py::iterator(items))
 }
@@ -386,9 +389,13 @@ fn batch(render: &mut Render<'_>, value: &Py, args: Args) -> Result<Py, Raised> 
     let size = size_or(size.as_ref(), 1)?;
     let items = paid(render, value)?;
     if size == 0 {
-        // Every item is one too many, as in Jinja2.
-        let mut batches = vec![Py::list(Vec::new())];
-        batches.extend(items.into_iter().map(|item| Py::list(vec![item])));
+        // A batch of nothing, and one that is never full, as in Jinja2.
+        let batches = vec![Py::list(Vec::new()), Py::list(items.clone())];
+        let batches = if items.is_empty() {
+            Vec::new()
+        } else {
+            batches
+        };
         return Ok(Py::iterator(batches));
     }
     let mut batches = Vec::new();

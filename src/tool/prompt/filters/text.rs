@@ -132,10 +132,12 @@ pub(super) fn apply(
         "tojson" => {
             let [indent] = args.bind(name, ["indent"], 0)?;
             let indent = match indent.filter(|indent| !matches!(indent, Py::None)) {
-                Some(indent) => Some(size_or(Some(&indent), 0)?.min(64)),
+                Some(Py::Str(indent)) => Some(indent.text.chars().take(64).collect()),
+                Some(indent) => Some(" ".repeat(size_or(Some(&indent), 0)?.min(64))),
                 None => None,
             };
-            Ok(Py::markup(html_safe_json(value, indent)?))
+            let indent: Option<String> = indent;
+            Ok(Py::markup(html_safe_json(value, indent.as_deref())?))
         }
         "pprint" => Ok(Py::str(pretty(value)?)),
         "filesizeformat" => file_size(value, args),
@@ -310,7 +312,9 @@ fn truncate(value: &Py, args: Args) -> Result<Py, Raised> {
             format!("expected length >= {end_length}, got {length}"),
         ));
     }
-    value.defined()?;
+    if value.is_undefined() {
+        return Ok(value.clone());
+    }
     let text = text(value)?;
     if text.chars().count() <= length.saturating_add(leeway) {
         return Ok(value.clone());

@@ -110,9 +110,16 @@ pub(super) fn call(
     let own = &*own.text;
     render.spend(own.len() / 16)?;
     let made = |made: String| Ok(Py::text(made, is_markup));
+    if matches!(
+        name,
+        "upper" | "lower" | "casefold" | "capitalize" | "title" | "swapcase"
+    ) {
+        args.clone().bind::<0>(name, [], 0)?;
+    }
     match name {
         "upper" => made(own.to_uppercase()),
-        "lower" | "casefold" => made(own.to_lowercase()),
+        "lower" => made(own.to_lowercase()),
+        "casefold" => made(own.chars().map(folded).collect()),
         "capitalize" => made(capitalize(own)),
         "title" => made(title(own)),
         "swapcase" => made(
@@ -229,6 +236,26 @@ pub(super) fn call(
     }
 }
 
+/// A character without regard to case: what becomes several in upper case is several.
+fn folded(c: char) -> String {
+    let upper = c.to_uppercase();
+    if upper.len() > 1 {
+        upper.to_string().to_lowercase()
+    } else {
+        c.to_lowercase().to_string()
+    }
+}
+
+/// A decimal digit of any of the scripts that are in wide use.
+fn is_decimal(c: char) -> bool {
+    const ZEROS: [u32; 20] = [
+        0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66,
+        0xe50, 0xed0, 0xf20, 0x1040, 0x17e0, 0x1810, 0xff10,
+    ];
+    let code = u32::from(c);
+    ZEROS.iter().any(|zero| (*zero..zero + 10).contains(&code))
+}
+
 fn title(text: &str) -> String {
     let mut titled = String::with_capacity(text.len());
     let mut inside = false;
@@ -249,7 +276,8 @@ fn is(text: &str, name: &str) -> bool {
         "isalnum" => all(char::is_alphanumeric),
         "isalpha" => all(char::is_alphabetic),
         "isascii" => text.is_ascii(),
-        "isdecimal" | "isdigit" => all(|c| c.is_ascii_digit() || matches!(c, '²' | '³' | '¹')),
+        "isdecimal" => all(is_decimal),
+        "isdigit" => all(|c| is_decimal(c) || matches!(c, '²' | '³' | '¹')),
         "isnumeric" => all(char::is_numeric),
         "isspace" => all(is_space),
         "islower" => text.contains(char::is_lowercase) && !text.contains(char::is_uppercase),
