@@ -1,0 +1,6 @@
+from promptflow.core import tool
+
+
+@tool
+def same(text: str) -> str:
+    return text
