@@ -1,5 +1,5 @@
-//! What nodes of Python code, prompts and models run: found beside the flow when the plan is made,
-//! called when the node starts.
+//! What nodes of Python code, prompts and models run: found beside the flow, or in a skill's folder,
+//! when the plan is made, called when the node starts.
 //!
 //! What is found out of Python code is kept with a run ([`Codes::kept`]), so that nobody starts
 //! Python to look at one.
@@ -9,6 +9,7 @@ mod find;
 mod folder;
 mod home;
 mod ports;
+mod skill;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use call::Asked;
 
 use super::library::Library;
 use super::python::Promptflow;
+use super::skill::Skill;
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::plan::Found;
 use crate::value::Value;
@@ -112,6 +114,11 @@ impl Codes {
             code,
         };
         finder.find()
+    }
+
+    /// What a skill runs.
+    pub(super) fn skill(&self, surroundings: &Surroundings, skill: &Arc<Skill>) -> Found {
+        skill::find(self, surroundings, skill)
     }
 
     pub(super) fn named(&self, name: &str) -> Option<Arc<Code>> {
