@@ -104,7 +104,7 @@ fn a_kernel_function_and_a_persona_of_several_outputs() {
     test.output(["evidence", "verify"]).exits(0);
     test.edit("flow.yaml", "inputs: {", "inputs: { least: 1,");
     test.output(["validate", "flow.yaml"])
-        .exits(2)
+        .exits(3)
         .says("port::unknown-port");
 }
 
@@ -181,7 +181,7 @@ fn manifests_that_mix_runtimes_are_refused() {
     assert_eq!(
         codes(),
         [
-            "plan::not-supported skills/A/skill.yaml:1 the runtime `process` does not run in this version"
+            "flow::not-supported skills/A/skill.yaml:1 the runtime `process` does not run in this version"
         ]
     );
 }
@@ -207,7 +207,7 @@ fn outputs_that_break_the_contract_fail_the_node() {
     ] {
         test.write("skills/Add/add.py", python);
         test.output(["run", "flow.yaml", "--run-id", "one"])
-            .exits(1);
+            .exits(4);
         let failed = failure(&test, "One");
         assert!(failed.contains(says), "{failed}");
         std::fs::remove_dir_all(test.path("artifacts")).unwrap();
@@ -225,7 +225,7 @@ fn outputs_that_break_the_contract_fail_the_node() {
         let code = format!("def add(a, b=1):\n    return {python}\n");
         test.write("skills/Add/add.py", code);
         test.output(["run", "flow.yaml", "--run-id", "one"])
-            .exits(1);
+            .exits(4);
         let failed = failure(&test, "One");
         assert!(failed.contains(says), "{failed}");
         std::fs::remove_dir_all(test.path("artifacts")).unwrap();
@@ -242,7 +242,7 @@ fn pure_functions_may_be_cached_and_others_not() {
     let test = test.env("CALLS", &calls);
     test.edit("flow.yaml", "skill: Add", "skill: Add, cache: true");
     test.output(["validate", "flow.yaml"])
-        .exits(2)
+        .exits(3)
         .says("cache");
     test.edit("skills/Add/skill.yaml", "inputs", "effect: pure\ninputs");
     for (id, expected) in [("one", 2), ("two", 3)] {
@@ -283,7 +283,7 @@ fn a_run_that_is_taken_up_keeps_its_code() {
         "  - { name: Gate, type: approval }\n  - { name: Two, type: skill, after: [Gate],",
     );
     test.output(["run", "flow.yaml", "--run-id", "one"])
-        .exits(3);
+        .exits(5);
     test.write("skills/Add/helper.py", "more = 0\n");
     // A file that was not there when the run began is not there for it.
     test.write("skills/Add/math.py", "raise ValueError('new')\n");
@@ -293,7 +293,7 @@ fn a_run_that_is_taken_up_keeps_its_code() {
     test.output(["evidence", "verify"]).exits(0);
     // Also when the folder is gone.
     test.output(["run", "flow.yaml", "--run-id", "two"])
-        .exits(3);
+        .exits(5);
     std::fs::remove_dir_all(test.path("skills")).unwrap();
     test.output(["approve", "two", "Gate"]).exits(0);
     let ran = test.output(["resume", "two"]).exits(0);
@@ -316,7 +316,7 @@ fn calls_stop_when_their_time_is_over() {
         "name: One, timeout: 300ms, type: skill",
     );
     test.output(["run", "flow.yaml", "--run-id", "one"])
-        .exits(1);
+        .exits(4);
     let failed = failure(&test, "One");
     assert!(failed.contains("300ms"), "{failed}");
 }

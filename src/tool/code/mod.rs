@@ -11,7 +11,7 @@ mod home;
 mod ports;
 mod skill;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -74,6 +74,8 @@ pub(super) struct Codes {
     homes: Mutex<HashMap<String, Arc<Home>>>,
     /// By the tool's name.
     ports: Mutex<BTreeMap<String, Ports>>,
+    /// Skills that were found to be wrong, by the tool's name.
+    broken: Mutex<BTreeSet<String>>,
 }
 
 impl Codes {

@@ -46,14 +46,28 @@ pub(super) fn find(codes: &Codes, surroundings: &Surroundings, skill: &Arc<Skill
     if codes.named(&name).is_some() {
         return tool();
     }
+    // What is wrong with it is said once.
+    if codes
+        .broken
+        .lock()
+        .expect("no holder panics")
+        .contains(&name)
+    {
+        return Found::Broken(Diagnostics::default());
+    }
+    let broken = |problems| {
+        let mut all = codes.broken.lock().expect("no holder panics");
+        all.insert(name.clone());
+        Found::Broken(problems)
+    };
     let home = Arc::new(Home::of_skill(skill, surroundings));
     let ports = match known(codes, skill, python, &home) {
         Ok(ports) => ports,
-        Err(problem) => return Found::Broken((*problem).into()),
+        Err(problem) => return broken((*problem).into()),
     };
     let problems = differences(skill, python, &ports);
     if problems.has_errors() {
-        return Found::Broken(problems);
+        return broken(problems);
     }
     let code = Code::Skill(Box::new(SkillCall {
         nones: nones(skill, &ports),
@@ -105,19 +119,22 @@ fn known(
 
 /// Why a function cannot be loaded. That it is to be marked is said to flows, which cannot name one.
 fn not_loaded(python: &PythonPart, raised: &Raised) -> Failure {
-    let failure = raised.failure();
     let unnamed = python.function.is_none()
         && matches!(
             raised.code.as_deref(),
             Some("NoToolDefined" | "MultipleToolsDefined")
         );
-    if unnamed {
-        failure.help(format!(
-            "name it: `python: {{ path: {}, function: NAME }}`",
-            python.path
+    let help = if unnamed {
+        let path = &python.path;
+        Some(format!(
+            "name it: `python: {{ path: {path}, function: NAME }}`"
         ))
     } else {
-        failure
+        raised.help.clone()
+    };
+    Failure {
+        help,
+        ..raised.failure()
     }
 }
 
