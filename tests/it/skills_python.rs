@@ -36,7 +36,7 @@ fn failure(test: &Test, node: &str) -> String {
     let events = test.events("one");
     let failed = events
         .iter()
-        .find(|record| record["event"] == "attempt_failed" && record["data"]["node"] == node);
+        .find(|record| record["event"] == "node_failed" && record["data"]["node"] == node);
     failed.map_or_else(
         || panic!("`{node}` did not fail: {events:#?}"),
         |record| record["data"].to_string(),
@@ -111,19 +111,68 @@ fn a_kernel_function_and_a_persona_of_several_outputs() {
 #[test]
 fn what_cannot_be_loaded_or_does_not_fit_is_said_of_the_manifest() {
     let name = "what_cannot_be_loaded_or_does_not_fit_is_said_of_the_manifest";
-    let Some(test) = workspace(name, "def add(a, b):\n    return a +\n") else {
+    let Some(test) = workspace(name, "import nothing_of_that_name\n") else {
         return;
     };
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r"
+    exit 3
+    --- stderr
+    error[tool::bad-code]: `add.py` cannot be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name'
+                             skills/Add/add.py:1: import nothing_of_that_name
+     --> skills/Add/skill.yaml:2:17
+      |
+    2 | python: { path: add.py, function: add }
+      |                 ^^^^^^
+    ");
     test.write("skills/Add/add.py", "def ad(a, b):\n    return a + b\n");
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r"
+    exit 3
+    --- stderr
+    error[tool::bad-code]: `add.py` cannot be loaded: there is no function `add`
+     --> skills/Add/skill.yaml:2:17
+      |
+    2 | python: { path: add.py, function: add }
+      |                 ^^^^^^
+      |
+      = help: there is `ad`
+    ");
     test.write(
         "skills/Add/add.py",
         "def add(a, bb, more=1):\n    return a + bb\n",
     );
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r"
+    exit 3
+    --- stderr
+    error[tool::bad-skill]: the function needs `bb`, which is no input of the skill
+     --> skills/Add/skill.yaml:2:17
+      |
+    2 | python: { path: add.py, function: add }
+      |                 ^^^^^^
+      |
+      = help: declare it below `inputs`, or give the parameter a default
+
+    error[tool::bad-skill]: the function has no parameter `b`
+     --> skills/Add/skill.yaml:5:3
+      |
+    5 |   b: { schema: { type: integer }, required: false }
+      |   ^
+      |
+      = help: it takes `a`, `bb` or `more`
+
+    error: 2 errors
+    ");
     test.edit("skills/Add/skill.yaml", ", function: add", "");
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r"
+    exit 3
+    --- stderr
+    error[tool::bad-code]: `add.py` cannot be loaded: it defines no tool, but the functions `add`
+     --> skills/Add/skill.yaml:2:17
+      |
+    2 | python: { path: add.py }
+      |                 ^^^^^^
+      |
+      = help: name it: `python: { path: add.py, function: NAME }`
+    ");
     test.edit("skills/Add/skill.yaml", "add.py", "ad.py");
     assert_eq!(
         problems(&test),
@@ -202,7 +251,7 @@ fn outputs_that_break_the_contract_fail_the_node() {
         ),
         (
             "def add(a, b=1):\n    raise ValueError('no such sum')\n",
-            "ValueError: no such sum\\n  add.py:2",
+            "ValueError: no such sum\\n  skills/Add/add.py:2",
         ),
     ] {
         test.write("skills/Add/add.py", python);

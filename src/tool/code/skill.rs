@@ -1,14 +1,14 @@
 //! Skills of `runtime: python`: the function is looked at when the plan is made, and called with the
 //! ports that the manifest declares.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::Codes;
-use super::Surroundings;
 use super::call::{Asked, Code};
 use super::find::ports_of;
 use super::home::Home;
 use super::ports::Ports;
+use super::{Codes, Surroundings};
 use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics, or_list};
 use crate::id::ToolName;
 use crate::plan::{Found, ToolInfo};
@@ -108,7 +108,10 @@ fn known(
     let described = worker.describe(&[reference(python, folder)]);
     let description = match described.map_err(failed)?.into_iter().next() {
         Some(Ok(description)) => description,
-        Some(Err(raised)) => return Err(failed(not_loaded(python, &raised))),
+        Some(Err(raised)) => {
+            let failure = not_loaded(python, &raised);
+            return Err(failed(placed(failure, skill, folder)));
+        }
         None => return Err(failed(Failure::new("it was not described"))),
     };
     let ports = ports_of(&description);
@@ -138,7 +141,15 @@ fn not_loaded(python: &PythonPart, raised: &Raised) -> Failure {
     }
 }
 
-fn reference(python: &PythonPart, folder: &std::path::Path) -> Reference {
+/// A failure whose places are those of the author's files, wherever they lie for Python.
+fn placed(failure: Failure, skill: &Skill, folder: &Path) -> Failure {
+    let message = failure
+        .message
+        .replace(&*folder.to_string_lossy(), skill.origin());
+    Failure { message, ..failure }
+}
+
+fn reference(python: &PythonPart, folder: &Path) -> Reference {
     Reference::File {
         path: folder.join(&python.path),
         function: python.function.clone(),
@@ -218,7 +229,9 @@ impl SkillCall {
             ..CallRequest::new(reference(part, folder), inputs)
         };
         let answer = python.call(request).await?;
-        let given = answer.result.map_err(|raised| raised.failure())?;
+        let given = answer
+            .result
+            .map_err(|raised| placed(raised.failure(), &self.skill, folder))?;
         Ok(Outcome {
             output: self.output(given)?,
             ..Outcome::default()
