@@ -84,8 +84,8 @@ fn a_kernel_function_and_a_persona_of_several_outputs() {
     }
     // What Semantic Kernel's decorator does to a function.
     let kernel = "def kernel_function(name=None, description=None):\n    def mark(function):\n        function.__kernel_function__ = True\n        function.__kernel_function_name__ = name or function.__name__\n        function.__kernel_function_description__ = description\n        return function\n    return mark\n";
-    let code = "from semantic_kernel.functions import kernel_function\n\nclass Text:\n    @kernel_function(name='count', description='Counts.')\n    async def words_of(self, text: str, least=None):\n        words = [word for word in text.split() if least is None or len(word) >= least]\n        return {'count': len(words), 'words': words}\n";
-    let manifest = "kind: persona\nruntime: python\neffect: pure\npython: { path: code.py, function: count }\ninputs:\n  text: { schema: { type: string } }\noutputs:\n  count: { schema: { type: integer } }\n  words: { schema: { type: array } }\n";
+    let code = "from semantic_kernel.functions import kernel_function\n\nclass Text:\n    @kernel_function(name='count', description='Counts.')\n    async def words_of(self, text: str, least):\n        words = [word for word in text.split() if least is None or len(word) >= least]\n        return {'count': len(words), 'words': words}\n";
+    let manifest = "kind: persona\nruntime: python\neffect: pure\npython: { path: code.py, function: count }\ninputs:\n  text: { schema: { type: string } }\n  least: { schema: { type: integer }, required: false }\noutputs:\n  count: { schema: { type: integer } }\n  words: { schema: { type: array } }\n";
     let test = Test::new()
         .file("flow.yaml", "name: words\nnodes:\n  - { name: Counter, type: persona, inputs: { text: 'to be or not' } }\noutputs:\n  all: ${Counter.output}\n")
         .file("skills/Counter/skill.yaml", manifest)
@@ -102,7 +102,7 @@ fn a_kernel_function_and_a_persona_of_several_outputs() {
     // A persona's results are evidence, and hold.
     assert!(test.exists("artifacts/evidence/runs/Counter.jsonl"));
     test.output(["evidence", "verify"]).exits(0);
-    test.edit("flow.yaml", "inputs: {", "inputs: { least: 1,");
+    test.edit("flow.yaml", "inputs: {", "inputs: { most: 1,");
     test.output(["validate", "flow.yaml"])
         .exits(3)
         .says("port::unknown-port");
@@ -295,7 +295,8 @@ fn pure_functions_may_be_cached_and_others_not() {
         .says("cache");
     test.edit("skills/Add/skill.yaml", "inputs", "effect: pure\ninputs");
     for (id, expected) in [("one", 2), ("two", 3)] {
-        // The second node is not cached.
+        // What Python or a test leaves there is no other skill. The second node is not cached.
+        test.write("skills/Add/__pycache__/add.pyc", id);
         let ran = test.output(["run", "flow.yaml", "--run-id", id]).exits(0);
         assert_eq!(ran.json(), json!({ "sum": 6 }));
         assert_eq!(test.lines("calls").len(), expected);
@@ -321,7 +322,7 @@ fn pure_functions_may_be_cached_and_others_not() {
 
 #[test]
 fn a_run_that_is_taken_up_keeps_its_code() {
-    let python = "from helper import more\ndef add(a, b=1):\n    return a + b + more\n";
+    let python = "from helper import more\ntry:\n    import extra\nexcept ImportError:\n    extra = None\ndef add(a, b=1):\n    assert extra is None\n    return a + b + more\n";
     let Some(test) = workspace("a_run_that_is_taken_up_keeps_its_code", python) else {
         return;
     };
@@ -335,7 +336,7 @@ fn a_run_that_is_taken_up_keeps_its_code() {
         .exits(5);
     test.write("skills/Add/helper.py", "more = 0\n");
     // A file that was not there when the run began is not there for it.
-    test.write("skills/Add/math.py", "raise ValueError('new')\n");
+    test.write("skills/Add/extra.py", "new = True\n");
     test.output(["approve", "one", "Gate"]).exits(0);
     let ran = test.output(["resume", "one"]).exits(0);
     assert_eq!(ran.json(), json!({ "sum": 206 }));
