@@ -521,7 +521,7 @@ impl Finder<'_> {
     }
 }
 
-fn ports_of(description: &Description) -> Ports {
+pub(super) fn ports_of(description: &Description) -> Ports {
     let input = |parameter: &crate::tool::python::Parameter| {
         let kind = match parameter.kind {
             Kind::Int => Some("int"),
