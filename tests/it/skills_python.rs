@@ -174,8 +174,11 @@ fn what_cannot_be_loaded_or_does_not_fit_is_said_of_the_manifest() {
       = help: name it: `python: { path: add.py, function: NAME }`
     ");
     test.edit("skills/Add/skill.yaml", "add.py", "ad.py");
+    // Said of each of the two nodes.
+    let mut found = problems(&test);
+    found.dedup();
     assert_eq!(
-        problems(&test),
+        found,
         [(
             "tool::bad-skill".to_owned(),
             "skills/Add/skill.yaml:2".to_owned(),
@@ -341,6 +344,7 @@ fn a_run_that_is_taken_up_keeps_its_code() {
     let ran = test.output(["resume", "one"]).exits(0);
     assert_eq!(ran.json(), json!({ "sum": 206 }));
     test.output(["evidence", "verify"]).exits(0);
+    std::fs::remove_file(test.path("skills/Add/extra.py")).unwrap();
     // Also when the folder is gone.
     test.output(["run", "flow.yaml", "--run-id", "two"])
         .exits(5);
