@@ -17,11 +17,13 @@ use crate::diagnostic::{Diagnostics, Source, Span};
 use crate::engine::{Request, judge};
 use crate::evidence::Tree;
 use crate::expr::{Binding, EvalError, Head, Reference, Scope, Template};
+use crate::flow::Flow;
 use crate::id::{NodePath, RunId};
 use crate::plan::{Format, Plan};
 use crate::run::{ApprovalRequested, Event, Payload, RunStarted, RunState};
 use crate::store::GENESIS;
 use crate::terraform::Configuration;
+use crate::tool::prompt::Template as Prompt;
 use crate::tool::{FoundSkill, Library, Redactor, Registration, Registry, Skill};
 use crate::value::{Digest, Object, Value};
 use crate::yaml::{Kind, Node};
@@ -32,6 +34,8 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target there is.
 pub const TARGETS: &[Target] = &[
     ("flow", flow),
+    ("promptflow", promptflow),
+    ("prompt", prompt),
     ("expression", expression),
     ("template", template),
     ("journal", journal),
@@ -110,6 +114,46 @@ pub fn flow(data: &[u8]) {
         // A run of it can begin, and knows what is to be done.
         let state = RunState::new(&plan);
         drop(state.next(&plan, Timestamp::UNIX_EPOCH, 4));
+    }
+}
+
+/// A Prompt Flow file → diagnostics or a flow, also as a batch and node by node.
+pub fn promptflow(data: &[u8]) {
+    let mut problems = Diagnostics::default();
+    let source = match crate::yaml::decode("f/flow.dag.yaml", data.to_vec()) {
+        Ok(source) => source,
+        Err(broken) => return shown(&broken),
+    };
+    let flow = Flow::decode(&source, &mut problems);
+    assert!(flow.is_some() || problems.has_errors());
+    if let Some(flow) = flow {
+        flow.check(&mut problems);
+        for node in &flow.nodes {
+            let one = flow
+                .clone()
+                .into_node(node.name.value.as_str(), &mut problems);
+            assert!(one.is_some());
+        }
+        let batch = flow.into_batch();
+        assert!(!batch.line.nodes.iter().any(|node| node.aggregation));
+        assert_eq!(batch.whole.nodes[0].name.value, batch.lines);
+    }
+    shown(&problems);
+}
+
+/// A Jinja2 template: problems with places, or a text of bounded size, the same each time.
+pub fn prompt(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match Prompt::load("p.jinja2", &text) {
+        Ok(template) => {
+            let inputs = serde_json::json!({
+                "a": "text", "b": [1, 2.5, null, {"k": "v"}], "c": {"x": true, "y": "z"}, "d": 7, "e": null,
+            });
+            let inputs = inputs.as_object().expect("it is one");
+            let (first, second) = (template.render(inputs), template.render(inputs));
+            assert_eq!(first, second);
+        }
+        Err(problems) => shown(&problems),
     }
 }
 

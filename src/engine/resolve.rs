@@ -195,8 +195,10 @@ impl Driver {
         let log = || Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
         match &node.step {
             Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
+                let cached = self.cached(id, &inputs)?;
                 Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
                     tool: tool.clone(),
+                    cached,
                     asked: Asked {
                         inputs,
                         approval: self.approval(id),

@@ -139,9 +139,7 @@ impl Library {
         };
         let dir = workspace.join("skills").join(name);
         let found = if dir.join("skill.yaml").is_file() {
-            let mut files = BTreeMap::new();
-            let mut room = MAX_SKILL_BYTES;
-            collect(&dir, "", &mut files, &mut room)
+            let files = skill_files(&dir)
                 .map_err(|error| format!("cannot read `{}`: {error}", dir.display()))?;
             FoundSkill {
                 origin: format!("skills/{name}"),
@@ -222,6 +220,14 @@ fn read_file(path: &Path, room: u64) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// The files of a skill's folder, by path below it.
+pub(super) fn skill_files(dir: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    let mut room = MAX_SKILL_BYTES;
+    collect(dir, "", &mut files, &mut room)?;
+    Ok(files)
+}
+
 fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
@@ -247,6 +253,7 @@ fn collect(
             .iter()
             .any(|end| name.ends_with(end));
         if leaving
+            || name == "__pycache__"
             || name.starts_with('.') && name != ".gitignore" && name != ".terraform-docs.yml"
             || kind.is_symlink()
         {

@@ -78,6 +78,11 @@ const SKILL_PREFIX: &str = "skill:";
 const PERSONA_PREFIX: &str = "persona:";
 const HTTP: &str = "http";
 
+/// The name of the tool that a skill is.
+pub(super) fn skill_tool(name: &str) -> String {
+    format!("{SKILL_PREFIX}{name}")
+}
+
 impl Registry {
     /// A registry of these personas, with skills and flows from a library.
     #[must_use]
@@ -199,7 +204,12 @@ impl Registry {
         let mut problems = Diagnostics::default();
         for skill in registration.skills {
             match &*self.load(skill) {
-                Loaded::Skill(skill) => parts.push(skill.digest().to_string().into()),
+                Loaded::Skill(skill) => {
+                    if let Some(problem) = skill.not_rendered(registration.name) {
+                        problems.push(problem);
+                    }
+                    parts.push(skill.digest().to_string().into());
+                }
                 Loaded::Broken(broken) => problems.extend(broken.clone()),
                 Loaded::Unknown => {}
             }
@@ -218,7 +228,7 @@ impl Registry {
 
     fn skill_info(skill: &Skill) -> Found {
         Found::Tool(Box::new(ToolInfo {
-            name: ToolName::from(format!("{SKILL_PREFIX}{}", skill.name())),
+            name: ToolName::from(skill_tool(skill.name())),
             signature: Arc::clone(skill.signature()),
             effect: Effect::Pure,
             digest: skill.digest(),
@@ -229,7 +239,11 @@ impl Registry {
     fn find_skill(&self, name: &str, kind: Option<Kind>) -> Found {
         match &*self.load(name) {
             Loaded::Skill(skill) if kind.is_none_or(|kind| skill.kind() == kind) => {
-                Self::skill_info(skill)
+                if skill.python().is_some() {
+                    self.codes.skill(&self.surroundings, skill)
+                } else {
+                    Self::skill_info(skill)
+                }
             }
             Loaded::Broken(problems) => Found::Broken(problems.clone()),
             Loaded::Skill(_) | Loaded::Unknown => Found::Unknown,
@@ -332,7 +346,7 @@ impl Registry {
                 summary: skill.description().to_owned(),
                 origin: skill.origin().to_owned(),
                 signature: Arc::clone(skill.signature()),
-                effect: Effect::Pure,
+                effect: skill.effect(),
             })
         });
         personas.chain(skills).collect()

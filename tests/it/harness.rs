@@ -351,6 +351,16 @@ pub(crate) fn lives(pid: &str) -> bool {
         .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }
 
+/// Whether there is a Python to run tools; says of a test that needs one that it did not run.
+pub(crate) fn has_python(test: &str) -> bool {
+    let found = Command::new("python3").arg("--version").output();
+    let there = found.is_ok_and(|ran| ran.status.success());
+    if !there {
+        not_run(test, "there is no `python3`");
+    }
+    there
+}
+
 /// Notes a test that cannot run on this machine; `scripts/test` shows the list.
 pub(crate) fn not_run(test: &str, reason: &str) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run");

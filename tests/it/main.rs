@@ -45,6 +45,7 @@ mod secrets;
 mod server;
 #[cfg(feature = "sign")]
 mod signed;
+mod skills_python;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod tracer;

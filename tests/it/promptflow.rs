@@ -3,18 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Test, not_run, until};
+use crate::harness::{Test, has_python, until};
 
 /// A test with a Python, or nothing where there is none.
 fn with_python(name: &str) -> Option<Test> {
-    let found = std::process::Command::new("python3")
-        .arg("--version")
-        .output();
-    if found.is_ok_and(|ran| ran.status.success()) {
-        return Some(Test::new());
-    }
-    not_run(name, "there is no `python3`");
-    None
+    has_python(name).then(Test::new)
 }
 
 /// The codes, with lines, of what is wrong with a file.

@@ -8,7 +8,7 @@ use super::run::{flow_file, invalid};
 use crate::cli::args::Batch;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, quote};
 use crate::cli::{render, report};
 use crate::engine::{Engine, LineError, Mapping, OpenRun, Results, Row, read_rows};
 use crate::flow::{Part, ROWS, Selection};
@@ -188,7 +188,11 @@ pub(super) fn conclude(
             let resume = output.next(&format!("resume {}", run.id()));
             output.say(&format!("  resume   {resume}"));
         } else if failed > 0 {
-            let again = output.next(&format!("batch FLOW --failed-of {}", run.id()));
+            let again = output.next(&format!(
+                "batch {} --failed-of {}",
+                quote(&run.started.path),
+                run.id()
+            ));
             output.say(&format!("  again    {again}"));
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::home::Home;
+use super::skill::SkillCall;
 use crate::port::{Failure, Outcome};
 use crate::tool::connection::Connection;
 use crate::tool::http::Web;
@@ -46,6 +47,8 @@ pub(in crate::tool) enum Code {
     Python(Box<Function>),
     /// A template that a model answers.
     Llm(Box<Model>),
+    /// The function of a skill.
+    Skill(Box<SkillCall>),
 }
 
 /// A template and where its inputs come from.
@@ -115,7 +118,7 @@ impl Code {
         match self {
             // What the prompts before it said of their texts comes that way only.
             Self::Prompt(_) => self.wants_about(),
-            Self::Python(_) | Self::Llm(_) => true,
+            Self::Python(_) | Self::Llm(_) | Self::Skill(_) => true,
         }
     }
 
@@ -130,7 +133,7 @@ impl Code {
         match self {
             Self::Prompt(prompt) => of_prompt(prompt),
             Self::Llm(model) => of_prompt(&model.prompt),
-            Self::Python(_) => false,
+            Self::Python(_) | Self::Skill(_) => false,
         }
     }
 
@@ -138,7 +141,9 @@ impl Code {
     pub(in crate::tool) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
         match self {
             Self::Prompt(prompt) => prompt.render(inputs, &BTreeMap::new()),
-            Self::Python(_) | Self::Llm(_) => Err(Failure::new("it is waited for, not computed")),
+            Self::Python(_) | Self::Llm(_) | Self::Skill(_) => {
+                Err(Failure::new("it is waited for, not computed"))
+            }
         }
     }
 
@@ -148,6 +153,7 @@ impl Code {
             Self::Prompt(prompt) => prompt.render(&asked.inputs, &asked.about),
             Self::Python(function) => function.call(asked).await,
             Self::Llm(model) => model.call(asked, web).await,
+            Self::Skill(skill) => skill.call(asked).await,
         }
     }
 }

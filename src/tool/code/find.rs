@@ -411,6 +411,13 @@ impl Finder<'_> {
                 None => problem.into(),
             })
         };
+        if self.library.is_kept() {
+            // Whoever looks at a run must not start what it names.
+            return Err(failed(
+                "what it takes is not in the run's snapshot".to_owned(),
+                None,
+            ));
+        }
         let home = self.home();
         let (python, folder) = home
             .python()
@@ -514,7 +521,7 @@ impl Finder<'_> {
     }
 }
 
-fn ports_of(description: &Description) -> Ports {
+pub(super) fn ports_of(description: &Description) -> Ports {
     let input = |parameter: &crate::tool::python::Parameter| {
         let kind = match parameter.kind {
             Kind::Int => Some("int"),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::flow::Spanned;
+use crate::tool::library::skill_files;
 
 /// The most files that are linked or kept; whoever has more does not mean a flow's folder.
 const MAX_FILES: usize = 20_000;
@@ -45,10 +46,7 @@ impl Folder {
                 _made: None,
             });
         }
-        let made = tempfile::Builder::new()
-            .prefix("flowctl-flow-")
-            .tempdir()
-            .map_err(|error| format!("cannot make a folder: {error}"))?;
+        let made = made("flowctl-flow-")?;
         let mut room = MAX_FILES;
         link_all(own, made.path(), &mut room)?;
         for include in includes {
@@ -64,14 +62,28 @@ impl Folder {
             }
         }
         for (path, bytes) in changed {
-            let to = made.path().join(path);
-            let failed = |error: std::io::Error| format!("cannot write `{path}`: {error}");
-            if let Some(parent) = to.parent() {
-                std::fs::create_dir_all(parent).map_err(failed)?;
-            }
-            // A link is replaced, never written through.
-            let _gone = std::fs::remove_file(&to);
-            std::fs::write(&to, bytes).map_err(failed)?;
+            write(made.path(), path, bytes)?;
+        }
+        Ok(Self {
+            path: made.path().to_owned(),
+            _made: Some(made),
+        })
+    }
+
+    /// A skill's own folder if it holds these files and no others, or else one that does.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(super) fn exactly(own: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
+        if skill_files(own).is_ok_and(|found| found == *files) {
+            return Ok(Self {
+                path: std::path::absolute(own).map_err(|error| error.to_string())?,
+                _made: None,
+            });
+        }
+        let made = made("flowctl-skill-")?;
+        for (path, bytes) in files {
+            write(made.path(), path, bytes)?;
         }
         Ok(Self {
             path: made.path().to_owned(),
@@ -82,6 +94,23 @@ impl Folder {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn made(prefix: &str) -> Result<tempfile::TempDir, String> {
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix(prefix).tempdir();
+    made.map_err(|error| format!("cannot make a folder: {error}"))
+}
+
+fn write(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), String> {
+    let to = folder.join(path);
+    let failed = |error: std::io::Error| format!("cannot write `{path}`: {error}");
+    if let Some(parent) = to.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    // A link is replaced, never written through.
+    let _gone = std::fs::remove_file(&to);
+    std::fs::write(&to, bytes).map_err(failed)
 }
 
 /// Where a path of a flow's folder really is: an include wins over a file of the same name.

@@ -1,4 +1,4 @@
-//! [`Home`]: where the code of one flow runs, and with which connections.
+//! [`Home`]: where the code of one flow or skill runs, and with which connections.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use crate::flow::{Flow, Spanned};
 use crate::port::Failure;
 use crate::python_value::to_str;
 use crate::tool::Redactor;
+use crate::tool::Skill;
 use crate::tool::connection::{Connection, Connections, LoadFrom};
 use crate::tool::python::{Python, Search, Settings, memory_limit};
 use crate::value::Value;
@@ -23,7 +24,7 @@ const MEMORY: &str = "FLOWCTL_PYTHON_MEMORY";
 /// Variables by name, with values.
 type Variables = Vec<(String, String)>;
 
-/// Where the code of one flow runs. Nothing is made or read before it is needed.
+/// Where the code of one flow, or of one skill, runs. Nothing is made or read before it is needed.
 pub(super) struct Home {
     /// The flow's own folder.
     pub(super) own: PathBuf,
@@ -31,6 +32,8 @@ pub(super) struct Home {
     environment: IndexMap<String, Value>,
     /// Files as they were when the run began, by their path in the folder.
     kept: BTreeMap<String, Vec<u8>>,
+    /// Whether these are all files that there are.
+    whole: bool,
     surroundings: Surroundings,
     connections: OnceLock<Result<Connections, Diagnostics>>,
     /// What runs, and the folder in which it does.
@@ -48,6 +51,21 @@ impl Home {
             includes: flow.includes.clone(),
             environment: flow.environment.clone(),
             kept,
+            whole: false,
+            surroundings: surroundings.clone(),
+            connections: OnceLock::new(),
+            running: OnceLock::new(),
+        }
+    }
+
+    /// Where the function of a skill runs: its folder, with the files that its digest is of.
+    pub(super) fn of_skill(skill: &Skill, surroundings: &Surroundings) -> Self {
+        Self {
+            own: surroundings.workspace.join(skill.origin()),
+            includes: Vec::new(),
+            environment: IndexMap::new(),
+            kept: skill.files().clone(),
+            whole: true,
             surroundings: surroundings.clone(),
             connections: OnceLock::new(),
             running: OnceLock::new(),
@@ -136,8 +154,12 @@ impl Home {
     /// The Python processes of the flow, and the folder that they see.
     pub(super) fn python(&self) -> Result<(&Python, &Path), Failure> {
         let running = self.running.get_or_init(|| {
-            let folder =
-                Folder::open(&self.own, &self.includes, &self.kept).map_err(Failure::new)?;
+            let folder = if self.whole {
+                Folder::exactly(&self.own, &self.kept)
+            } else {
+                Folder::open(&self.own, &self.includes, &self.kept)
+            };
+            let folder = folder.map_err(Failure::new)?;
             let (env, shown) = self.environment().map_err(|(name, failure)| {
                 let message = format!("the environment variable `{name}`: {}", failure.message);
                 Failure { message, ..failure }

@@ -1,5 +1,5 @@
-//! What nodes of Python code, prompts and models run: found beside the flow when the plan is made,
-//! called when the node starts.
+//! What nodes of Python code, prompts and models run: found beside the flow, or in a skill's folder,
+//! when the plan is made, called when the node starts.
 //!
 //! What is found out of Python code is kept with a run ([`Codes::kept`]), so that nobody starts
 //! Python to look at one.
@@ -9,8 +9,9 @@ mod find;
 mod folder;
 mod home;
 mod ports;
+mod skill;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -18,6 +19,7 @@ pub use call::Asked;
 
 use super::library::Library;
 use super::python::Promptflow;
+use super::skill::Skill;
 use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
 use crate::plan::Found;
 use crate::value::Value;
@@ -72,6 +74,8 @@ pub(super) struct Codes {
     homes: Mutex<HashMap<String, Arc<Home>>>,
     /// By the tool's name.
     ports: Mutex<BTreeMap<String, Ports>>,
+    /// Skills that were found to be wrong, by the tool's name.
+    broken: Mutex<BTreeSet<String>>,
 }
 
 impl Codes {
@@ -112,6 +116,11 @@ impl Codes {
             code,
         };
         finder.find()
+    }
+
+    /// What a skill runs.
+    pub(super) fn skill(&self, surroundings: &Surroundings, skill: &Arc<Skill>) -> Found {
+        skill::find(self, surroundings, skill)
     }
 
     pub(super) fn named(&self, name: &str) -> Option<Arc<Code>> {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::python::{self, PythonPart};
 use super::templates::Templates;
 use super::{FileRule, Kind, OutputValue, Skill, TemplateRef};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
 use crate::flow::{Cursor, Key, key};
-use crate::port::{Port, Schema, Signature};
+use crate::port::{Effect, Port, Schema, Signature};
 use crate::tool::library::FoundSkill;
 use crate::tool::registry::Contracts;
 use crate::value::{Digest, Value};
@@ -19,7 +20,9 @@ const MANIFEST: &[Key] = &[
     key("name", any, "The skill's name: the folder's."),
     key("kind", any, "`skill` or `persona`."),
     key("description", any, "One sentence."),
-    key("runtime", any, "`tera`."),
+    key("runtime", any, "`tera` or `python`."),
+    key("python", any, "The function that it runs."),
+    key("effect", any, "`pure` or `effectful`, of Python."),
     key("inputs", any, "What it takes."),
     key("outputs", any, "What it gives."),
     key("files", any, "What it renders for the workspace."),
@@ -86,7 +89,8 @@ impl Skill {
                         Some((port.name.clone(), Schema::compile(&port.schema).ok()?))
                     })
                     .collect();
-                let light = parsed.files.is_empty()
+                let light = parsed.python.is_none()
+                    && parsed.files.is_empty()
                     && parsed.evidence.is_empty()
                     && !loader.repeats
                     && !found.files.keys().any(|path| path.ends_with(".tera"));
@@ -104,6 +108,7 @@ impl Skill {
                     rendered: parsed.files,
                     evidence: parsed.evidence,
                     outputs: parsed.outputs,
+                    python: parsed.python,
                 })
             }
             _ => Err(problems),
@@ -118,6 +123,14 @@ struct Parsed {
     files: Vec<FileRule>,
     evidence: Vec<FileRule>,
     outputs: Vec<(String, OutputValue)>,
+    python: Option<PythonPart>,
+}
+
+/// What a skill is run by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runtime {
+    Tera,
+    Python,
 }
 
 struct Loader<'a> {
@@ -164,28 +177,12 @@ impl Loader<'_> {
             .text("description")
             .map(|text| text.value)
             .unwrap_or_default();
-        if let Some(runtime) = cursor.text("runtime")
-            && runtime.value != "tera"
-        {
-            let known = matches!(runtime.value.as_str(), "rego" | "python" | "process");
-            let code = if known {
-                Code::NotSupported
-            } else {
-                Code::BadValue
-            };
-            cursor.problems.push(
-                Diagnostic::error(
-                    code,
-                    format!(
-                        "the runtime `{}` does not run in this version",
-                        runtime.value
-                    ),
-                    self.source,
-                    runtime.span,
-                )
-                .help("write `runtime: tera`; commands run as `type: process` nodes"),
-            );
-        }
+        let runtime = self.runtime(&mut cursor);
+        let effect = cursor.word(
+            "effect",
+            &[("pure", Effect::Pure), ("effectful", Effect::Effectful)],
+        );
+        let function = cursor.get("python");
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
         let file_items = cursor.list("files").unwrap_or_default();
@@ -197,6 +194,15 @@ impl Loader<'_> {
                     .map(|(port, _)| port),
             );
         }
+        let python = function
+            .and_then(|node| python::decode(node, effect, files, self.source, problems))
+            .map(|python| PythonPart {
+                inputs: input_entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.key_span))
+                    .collect(),
+                ..python
+            });
         let mut outputs = Vec::new();
         for entry in output_entries {
             let Some((port, value)) = self.port(&entry.key, entry.key_span, &entry.value, problems)
@@ -204,6 +210,8 @@ impl Loader<'_> {
                 continue;
             };
             match value {
+                // A function gives it.
+                _ if runtime == Runtime::Python => {}
                 Some(node) => outputs.push((entry.key.clone(), self.value(&node, problems)?)),
                 None => problems.push(
                     Diagnostic::error(
@@ -217,8 +225,8 @@ impl Loader<'_> {
             }
             signature.outputs.push(port);
         }
-        // Every skill tells which files it rendered.
-        if signature.output("files").is_none() {
+        // Every skill that renders tells which files.
+        if runtime == Runtime::Tera && signature.output("files").is_none() {
             let schema = json!({ "type": "array", "items": { "type": "object" } });
             signature.outputs.push(Port::new(
                 "files",
@@ -241,7 +249,92 @@ impl Loader<'_> {
             files: rendered,
             evidence,
             outputs,
+            python,
         })
+    }
+
+    /// The runtime, and what only the other one takes.
+    fn runtime(&self, cursor: &mut Cursor<'_, '_>) -> Runtime {
+        let runtime = match cursor.text("runtime") {
+            None => Runtime::Tera,
+            Some(runtime) => match runtime.value.as_str() {
+                "tera" => Runtime::Tera,
+                "python" => Runtime::Python,
+                other => {
+                    let known = matches!(other, "rego" | "process");
+                    let code = if known {
+                        Code::NotSupported
+                    } else {
+                        Code::BadValue
+                    };
+                    cursor.problems.push(
+                        Diagnostic::error(
+                            code,
+                            format!("the runtime `{other}` does not run in this version"),
+                            self.source,
+                            runtime.span,
+                        )
+                        .help(
+                            "write `runtime: tera` or `runtime: python`; commands run as `type: process` nodes",
+                        ),
+                    );
+                    Runtime::Tera
+                }
+            },
+        };
+        let (foreign, help): (&[&str], _) = match runtime {
+            Runtime::Tera => (
+                &["python", "effect"],
+                "write `runtime: python`, or take the key away",
+            ),
+            Runtime::Python => (
+                &["files", "evidence"],
+                "a function gives values; render files in a skill of `runtime: tera` that takes them",
+            ),
+        };
+        for name in foreign {
+            let Some(entry) = cursor.entry(name) else {
+                continue;
+            };
+            let word = match runtime {
+                Runtime::Tera => "tera",
+                Runtime::Python => "python",
+            };
+            cursor.problems.push(
+                Diagnostic::error(
+                    Code::Conflict,
+                    format!("a skill of `runtime: {word}` has no `{name}`"),
+                    self.source,
+                    entry.key_span,
+                )
+                .help(help),
+            );
+        }
+        for entry in cursor.map("outputs") {
+            let yaml::Kind::Map(keys) = &entry.value.kind else {
+                continue;
+            };
+            let value = keys.iter().find(|key| key.key == "value");
+            if let Some(value) = value.filter(|_| runtime == Runtime::Python) {
+                cursor.problems.push(
+                    Diagnostic::error(
+                        Code::Conflict,
+                        format!("the output `{}` is what the function gives", entry.key),
+                        self.source,
+                        value.key_span,
+                    )
+                    .help("take `value` away"),
+                );
+            }
+        }
+        if runtime == Runtime::Python && cursor.get("python").is_none() {
+            cursor.missing(
+                "a skill of `runtime: python`",
+                "python",
+                "write `python: { path: FILE.py, function: NAME }`",
+            );
+        }
+        runtime
     }
 
     fn port(

@@ -1,10 +1,12 @@
-//! Skill folders: `skill.yaml` with its templates beside it, rendered by tera.
+//! Skill folders: `skill.yaml` with its templates beside it, rendered by tera, or with a function of
+//! Python, which is called elsewhere ([`super::code`]).
 //!
 //! Loading reports every problem with its own file, line and column; rendering is a pure function
 //! of the folder's bytes and the inputs.
 
 mod loaded;
 mod manifest;
+mod python;
 mod render;
 mod templates;
 
@@ -16,6 +18,7 @@ use crate::value::Digest;
 use templates::Templates;
 
 pub(super) use loaded::loaded;
+pub(super) use python::PythonPart;
 pub(crate) use render::check_path;
 
 /// What a skill folder offers.
@@ -44,6 +47,8 @@ pub struct Skill {
     rendered: Vec<FileRule>,
     evidence: Vec<FileRule>,
     outputs: Vec<(String, OutputValue)>,
+    /// What it runs instead of templates.
+    python: Option<PythonPart>,
 }
 
 /// A template: its name in the engine, and where it came from.

@@ -20,6 +20,13 @@ impl Skill {
     /// # Errors
     /// Inputs that do not fit, templates that fail, targets that clash or lead out of the workspace.
     pub(crate) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
+        if self.python.is_some() {
+            return Err(Failure::new(format!(
+                "the skill `{}` is a Python function, which is called and not rendered",
+                self.name
+            ))
+            .help("give it a node of its own, and its outputs to whoever renders"));
+        }
         self.check_inputs(inputs)?;
         let mut context = Context::new();
         for port in &self.signature.inputs {
