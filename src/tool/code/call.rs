@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::home::Home;
+use super::proposal::Proposal;
+use crate::plan::ToolInfo;
 use crate::port::{Failure, Outcome};
 use crate::tool::connection::Connection;
 use crate::tool::http::Web;
@@ -36,6 +38,8 @@ pub struct Asked {
     /// What the nodes that inputs come from said of their work besides, by input; of code that
     /// [wants it](crate::tool::Registry::wants_about).
     pub about: BTreeMap<String, Value>,
+    /// What [the code that gives the draft](crate::tool::Registry::drafts) gave, where there is some.
+    pub draft: Option<Outcome>,
 }
 
 /// What a node runs.
@@ -46,6 +50,8 @@ pub(in crate::tool) enum Code {
     Python(Box<Function>),
     /// A template that a model answers.
     Llm(Box<Model>),
+    /// A persona whose output a model proposes.
+    Proposal(Box<Proposal>),
 }
 
 /// A template and where its inputs come from.
@@ -115,7 +121,7 @@ impl Code {
         match self {
             // What the prompts before it said of their texts comes that way only.
             Self::Prompt(_) => self.wants_about(),
-            Self::Python(_) | Self::Llm(_) => true,
+            Self::Python(_) | Self::Llm(_) | Self::Proposal(_) => true,
         }
     }
 
@@ -130,7 +136,15 @@ impl Code {
         match self {
             Self::Prompt(prompt) => of_prompt(prompt),
             Self::Llm(model) => of_prompt(&model.prompt),
-            Self::Python(_) => false,
+            Self::Python(_) | Self::Proposal(_) => false,
+        }
+    }
+
+    /// What runs first, and gives the draft.
+    pub(in crate::tool) fn drafts(&self) -> Option<&ToolInfo> {
+        match self {
+            Self::Proposal(proposal) => Some(&proposal.persona),
+            _ => None,
         }
     }
 
@@ -138,7 +152,9 @@ impl Code {
     pub(in crate::tool) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
         match self {
             Self::Prompt(prompt) => prompt.render(inputs, &BTreeMap::new()),
-            Self::Python(_) | Self::Llm(_) => Err(Failure::new("it is waited for, not computed")),
+            Self::Python(_) | Self::Llm(_) | Self::Proposal(_) => {
+                Err(Failure::new("it is waited for, not computed"))
+            }
         }
     }
 
@@ -148,6 +164,7 @@ impl Code {
             Self::Prompt(prompt) => prompt.render(&asked.inputs, &asked.about),
             Self::Python(function) => function.call(asked).await,
             Self::Llm(model) => model.call(asked, web).await,
+            Self::Proposal(proposal) => Box::pin(proposal.call(asked, web)).await,
         }
     }
 }
