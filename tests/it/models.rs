@@ -218,7 +218,10 @@ fn an_answer_that_breaks_the_contract_is_repaired_once() {
 fn a_second_answer_that_breaks_the_contract_fails_the_node() {
     let server = chat(vec![bad()]);
     let test = test(&server);
-    assert_snapshot!(test.run(["run", "flow.yaml", "--run-id", "r"]), @"");
+    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
+    let message = "failed: `Notes`: what the model `m-1` proposed breaks the contract, also after it was told: `notes.title`: \"T\" is shorter than 3 characters, and 1 more";
+    assert!(ran.stderr.contains(message), "{ran:?}");
+    assert!(ran.stderr.contains("on_invalid: draft"), "{ran:?}");
     assert_eq!(server.received().len(), 2);
     assert!(!test.exists("docs/tea.md"));
     // Both answers are there to look at.
@@ -254,7 +257,7 @@ fn a_run_that_failed_asks_again_and_one_of_other_settings_is_another() {
     let server = chat(vec![bad(), bad(), good()]);
     let test = test(&server);
     let fingerprint = |test: &Test| event(test, "node_started")["fingerprint"].take();
-    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(1);
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
     let before = fingerprint(&test);
     test.output(["resume", "r"]).exits(0);
     assert_eq!(server.received().len(), 3);
@@ -279,7 +282,7 @@ fn a_server_that_is_not_there_is_said_to_be() {
         "type: persona",
         "type: persona\n    timeout: 2s",
     );
-    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(1);
+    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
     assert!(ran.stderr.contains("`Notes`"), "{ran:?}");
     assert!(!test.exists("docs/tea.md"));
 
@@ -290,7 +293,7 @@ fn a_server_that_is_not_there_is_said_to_be() {
         "{\"error\": {\"message\": \"no such key: sk-hush-hush-hush\"}}",
     );
     let test = self::test(&server);
-    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(1);
+    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
     assert!(
         ran.stderr
             .contains("answered 401 Unauthorized: no such key: [secret]"),
@@ -315,7 +318,7 @@ fn waiting_ends_with_the_timeout_and_with_the_run() {
         "type: persona\n    timeout: 1s",
     );
     let begun = Instant::now();
-    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(1);
+    let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert!(
         ran.stderr.contains("it took longer than its timeout of 1s"),
@@ -332,7 +335,8 @@ fn waiting_ends_with_the_timeout_and_with_the_run() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{ran:?}");
     assert_ne!(ran.code, 0);
     assert_eq!(server.received().len(), 1);
-    assert_eq!(event(&test, "run_cancelled")["seq"], Value::Null);
+    assert_eq!(test.count("r", "node_succeeded", "Notes"), 0);
+    assert!(event(&test, "run_cancelled").is_object());
 }
 
 /// Everything that a run leaves behind.
@@ -428,20 +432,146 @@ fn mistakes_are_seen_before_anything_runs() {
         "flow.yaml",
         "nodes:
   - { name: QA, type: persona, model: { connection: local, model: m, charter: Be kind. } }
-  - { name: Notes, type: persona, inputs: { topic: a }, model: { connection: locale, model: m, charter: c.md } }
-  - { name: N2, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: locale, model: m, charter: Be brief. } }
+  - { name: Notes, type: persona, inputs: { topic: a }, model: { connection: local, model: m, charter: c.md } }
+  - { name: N2, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: search, model: m, charter: Be brief. } }
   - { name: N3, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: local, model: m, charter: Be brief., parameters: { temprature: 1, seed: x, tools: [] } } }
 ",
     );
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    test.edit(
+        "connections.yaml",
+        "local:",
+        "search: { type: serp, api_key: '${env:CHAT_KEY}' }\nlocal:",
+    );
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
+    exit 3
+    --- stderr
+    error[flow::conflict]: `QA` records what it saw in the world, and no model proposes that
+     --> flow.yaml:2:13
+      |
+    2 |   - { name: QA, type: persona, model: { connection: local, model: m, charter: Be kind. } }
+      |             ^^
+      |
+      = help: remove `model`; the personas that `flowctl tools` calls pure take one
+
+    error[file::unreadable]: cannot read `c.md`: there is no such file
+     --> flow.yaml:3:104
+      |
+    3 |   - { name: Notes, type: persona, inputs: { topic: a }, model: { connection: local, model: m, charter: c.md } }
+      |                                                                                                        ^^^^
+      |
+      = help: the path is relative to the flow's folder
+
+    error[connection::unknown]: `search` is of type `serp`, and models are not asked through one
+     --> flow.yaml:4:91
+      |
+    4 |   - { name: N2, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: search, model: m, charter: Be brief. } }
+      |                                                                                           ^^^^^^
+      |
+      = help: the types are `azure_open_ai`, `open_ai`, `serverless`, `openai_compatible` or `anthropic`
+
+    error[flow::unknown-key]: a persona's model takes no parameter `temprature`
+     --> flow.yaml:5:142
+      |
+    5 | ...nection: local, model: m, charter: Be brief., parameters: { temprature: 1, seed: x, tools: [] } } }
+      |                                                                ^^^^^^^^^^
+      |
+      = help: did you mean `temperature`?
+
+    error[flow::bad-value]: the parameter `seed` takes no `"x"`
+     --> flow.yaml:5:157
+      |
+    5 | ...al, model: m, charter: Be brief., parameters: { temprature: 1, seed: x, tools: [] } } }
+      |                                                                   ^^^^
+      |
+      = help: write a value of the type `int`
+
+    error[flow::unknown-key]: a persona's model takes no parameter `tools`
+     --> flow.yaml:5:166
+      |
+    5 | ... m, charter: Be brief., parameters: { temprature: 1, seed: x, tools: [] } } }
+      |                                                                  ^^^^^
+      |
+      = help: the parameters are `temperature`, `top_p`, `stop`, `max_tokens`, `max_completion_tokens`, `presence_penalty`, `frequency_penalty`, `logit_bias`, `user` or `seed`
+
+    error: 6 errors
+    "#);
     test.write(
         "flow.yaml",
         "nodes:
-  - { name: A, type: persona, model: { on_invalid: drift } }
-  - { name: B, type: persona, model: { connection: '', model: m, deployment: d, charter: Be brief., parameters: { seed: '${inputs.x}' } } }
+  - { name: A, type: persona, persona: Notes, inputs: { topic: a }, model: { on_invalid: drift } }
+  - { name: B, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: '', model: m, deployment: d, charter: Be brief., parameters: { seed: '${inputs.x}' } } }
   - { name: C, type: process, command: [a], model: { connection: c, model: m, charter: Be brief. } }
 ",
     );
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r#"
+    exit 3
+    --- stderr
+    error[flow::missing-key]: `model` needs the key `connection`
+     --> flow.yaml:2:76
+      |
+    2 |   - { name: A, type: persona, persona: Notes, inputs: { topic: a }, model: { on_invalid: drift } }
+      |                                                                            ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `connection: NAME`; `flowctl connection list` shows which there are
+
+    error[flow::missing-key]: `model` needs the key `charter`
+     --> flow.yaml:2:76
+      |
+    2 |   - { name: A, type: persona, persona: Notes, inputs: { topic: a }, model: { on_invalid: drift } }
+      |                                                                            ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `charter: FILE.md`, or the text itself: what the model is to do
+
+    error[flow::missing-key]: `model` needs the key `model`
+     --> flow.yaml:2:76
+      |
+    2 |   - { name: A, type: persona, persona: Notes, inputs: { topic: a }, model: { on_invalid: drift } }
+      |                                                                            ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `model: NAME` or `deployment: NAME`
+
+    error[flow::bad-value]: `on_invalid` cannot be `drift`
+     --> flow.yaml:2:90
+      |
+    2 |   - { name: A, type: persona, persona: Notes, inputs: { topic: a }, model: { on_invalid: drift } }
+      |                                                                                          ^^^^^
+      |
+      = help: did you mean `draft`?
+      = help: write `fail` or `draft`
+
+    error[flow::bad-value]: `connection` is empty
+     --> flow.yaml:3:90
+      |
+    3 |   - { name: B, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: '', model: m, deployment: d, charter: Be bri...
+      |                                                                                          ^^
+      |
+      = help: write what it is to be
+
+    error[flow::conflict]: `model` and `deployment` are two names for the same thing
+     --> flow.yaml:3:116
+      |
+    3 |   - { name: B, type: persona, persona: Notes, inputs: { topic: a }, model: { connection: '', model: m, deployment: d, charter: Be bri...
+      |                                                                                                                    ^
+      |
+      = help: keep one of them
+
+    error[flow::bad-value]: the parameter `seed` is no plain value
+     --> flow.yaml:3:159
+      |
+    3 | ...m, deployment: d, charter: Be brief., parameters: { seed: '${inputs.x}' } } }
+      |                                                              ^^^^^^^^^^^^^
+      |
+      = help: write the value itself: how a model is asked is known before the run
+
+    error[flow::conflict]: `model` belongs to nodes of `type: persona`, and `C` is of type `process`
+     --> flow.yaml:4:45
+      |
+    4 |   - { name: C, type: process, command: [a], model: { connection: c, model: m, charter: Be brief. } }
+      |                                             ^^^^^
+      |
+      = help: remove `model`, or write `type: persona`
+
+    error: 8 errors
+    "#);
     assert!(server.received().is_empty());
 }

@@ -23,14 +23,14 @@ impl Contract {
     ///
     /// # Errors
     /// A sentence fragment.
-    pub(super) fn of(ports: &[Port]) -> Result<Self, String> {
+    pub(super) fn of(ports: &[&Port]) -> Result<Self, String> {
         let mut compiled = Vec::new();
         let mut properties = Object::new();
         let mut definitions = Object::new();
         for port in ports {
             let schema = Schema::compile(&port.schema)
                 .map_err(|error| format!("the schema of `{}`: {error}", port.name))?;
-            compiled.push((port.clone(), schema));
+            compiled.push(((*port).clone(), schema));
             let part = part(port, &mut definitions);
             properties.insert(port.name.clone(), part);
         }
@@ -225,8 +225,8 @@ mod tests {
             "$defs": { "Kind": { "enum": ["a", "b"] } },
         });
         let ports = [
-            Port::new("one", item.clone(), "The first."),
-            Port::new("two", item, "").optional(),
+            &Port::new("one", item.clone(), "The first."),
+            &Port::new("two", item, "").optional(),
         ];
         let contract = Contract::of(&ports).unwrap();
         assert_eq!(contract.schema["required"], json!(["one"]));
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(said[0], "`one` is missing");
         assert!(said[1].starts_with("`two.kind`: "), "{said:?}");
         assert_eq!(said[2], "`three` is no output of this persona");
-        assert!(Contract::of(&[Port::new("x", json!("no"), "")]).is_err());
+        assert!(Contract::of(&[&Port::new("x", json!("no"), "")]).is_err());
     }
 
     #[test]

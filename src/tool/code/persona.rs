@@ -12,6 +12,7 @@ use crate::id::ToolName;
 use crate::plan::{Found, ToolInfo};
 use crate::port::Effect;
 use crate::tool::llm::{self, Api};
+use crate::tool::skill::rendered_files;
 use crate::value::{Digest, Object};
 
 /// Parameters of a chat that a node may give. The rest are about what is asked and how the answer
@@ -57,7 +58,9 @@ impl Proposer<'_> {
                 "remove `model`; the personas that `flowctl tools` calls pure take one",
             ));
         }
-        let outputs = &self.persona.signature.outputs;
+        // Which files there are is not proposed.
+        let outputs = self.persona.signature.outputs.iter();
+        let outputs: Vec<_> = outputs.filter(|port| **port != rendered_files()).collect();
         if outputs.is_empty() {
             return Err(self.around.broken(
                 Problem::Conflict,
@@ -69,7 +72,7 @@ impl Proposer<'_> {
                 "remove `model`, or give the persona an output in its `skill.yaml`",
             ));
         }
-        let contract = Contract::of(outputs).map_err(|message| {
+        let contract = Contract::of(&outputs).map_err(|message| {
             let help = "correct it in the persona's `skill.yaml`";
             self.around
                 .broken(Problem::Conflict, message, name.span, help)

@@ -16,6 +16,7 @@ use crate::value::Digest;
 use templates::Templates;
 
 pub(super) use loaded::loaded;
+pub(in crate::tool) use manifest::rendered_files;
 pub(crate) use render::check_path;
 
 /// What a skill folder offers.
