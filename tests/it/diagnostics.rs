@@ -258,7 +258,7 @@ fn unknown_key() {
     3 |   - { name: B, type: approval, colour: red }
       |                                ^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
 
     error: 2 errors
     "#);
@@ -1244,7 +1244,7 @@ outputs:
     4 |   - { name: Count, type: skill, retries: 3 }
       |                                 ^^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
 
     error[expr::unknown-node]: unknown node `Cuont`
      --> flow.yaml:5:51
