@@ -196,6 +196,18 @@ impl Driver {
         match &node.step {
             Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
                 let cached = self.cached(id, &inputs)?;
+                let draft = self.compiled.registry.drafts(&tool.name).map(|tool| {
+                    // A draft is pure: no files of other nodes, and nothing to keep.
+                    Box::new(ToolCall {
+                        tool,
+                        inputs: inputs.clone(),
+                        approval: self.approval(id),
+                        key: key.clone(),
+                        host: self.host(Vec::new(), log(), redactor),
+                        schemas: self.compiled.output_schemas(),
+                        cached: None,
+                    })
+                });
                 Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
                     tool: tool.clone(),
                     cached,
@@ -211,7 +223,9 @@ impl Driver {
                         } else {
                             BTreeMap::new()
                         },
+                        draft: None,
                     },
+                    draft,
                     registry: Arc::clone(&self.compiled.registry),
                     schemas: self.compiled.output_schemas(),
                 }))))

@@ -15,6 +15,7 @@ mod input;
 mod keys;
 mod model;
 mod node;
+mod persona;
 mod policy;
 mod promptflow;
 mod schema;
@@ -32,6 +33,7 @@ pub use model::{
     GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl, ProcessOutput, Retry,
     RetryOn, Spanned,
 };
+pub use persona::{Charter, ModelDecl, OnInvalid};
 pub use promptflow::Variant;
 pub use schema::json_schema;
 pub use selection::{Batch, Part, ROWS, Selection};

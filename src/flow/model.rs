@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::input::InputDecl;
+use super::persona::ModelDecl;
 use crate::diagnostic::{Source, Span};
 use crate::expr::{Binding, Template};
 use crate::id::NodeName;
@@ -136,8 +137,8 @@ pub struct NodeDecl {
 /// What a node runs.
 #[derive(Clone, Debug)]
 pub enum KindDecl {
-    /// A registered persona.
-    Persona(Spanned<String>),
+    /// A registered persona, perhaps with a model that proposes.
+    Persona(Spanned<String>, Option<Box<ModelDecl>>),
     /// A skill folder.
     Skill(Spanned<String>),
     /// A registered tool, by its own name.
@@ -159,7 +160,7 @@ impl KindDecl {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Persona(_) => "persona",
+            Self::Persona(..) => "persona",
             Self::Skill(_) => "skill",
             Self::Tool(_) => "tool",
             Self::Process(_) => "process",

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
-use crate::flow::{CodeDecl, Expiry, Flow, NodeDecl};
+use crate::flow::{CodeDecl, Expiry, Flow, ModelDecl, NodeDecl};
 use crate::id::NodePath;
-use crate::plan::{Catalog, Fallback, FlowError, Found, NodeId, Plan, ScopeId, Step};
+use crate::plan::{Catalog, Fallback, FlowError, Found, NodeId, Plan, ScopeId, Step, ToolInfo};
 use crate::value::Digest;
 
 /// One random node.
@@ -131,6 +131,10 @@ struct Files(String);
 
 impl Catalog for Files {
     fn code(&self, _: &Flow, _: &NodeDecl, _: &CodeDecl) -> Found {
+        Found::Unknown
+    }
+
+    fn model(&self, _: &Flow, _: &NodeDecl, _: &ModelDecl, _: ToolInfo) -> Found {
         Found::Unknown
     }
 

@@ -36,6 +36,8 @@ mod hostile;
 mod http_client;
 #[cfg(feature = "llm")]
 mod http_nodes;
+#[cfg(feature = "llm")]
+mod models;
 mod nodes;
 mod processes;
 mod promptflow;
