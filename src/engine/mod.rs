@@ -5,6 +5,7 @@
 //! over a channel. Knows no persona by name and never prints: it tells an [`Observer`].
 
 mod accept;
+mod answer;
 mod attempt;
 mod batch;
 mod cache;
@@ -21,6 +22,7 @@ mod kept;
 mod observer;
 mod open;
 mod overview;
+mod people;
 mod publish;
 mod resolve;
 mod review;
@@ -29,17 +31,21 @@ mod secrets;
 mod start;
 mod target;
 
+pub use answer::{Answer, new_id};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
 pub use environment::{Engine, Who};
 pub use error::Error;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use inbox::judge;
+pub(crate) use inbox::{Judge, judge};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use people::People;
 pub use inbox::{Request, Verdict, gate};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};
 pub use overview::Overview;
+pub use people::FILE as APPROVERS;
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;

@@ -350,8 +350,8 @@ pub(super) const APPROVAL: &[Key] = &[
     ),
     key(
         "form",
-        || json!(true),
-        "Fields to fill in with the answer; not in this version.",
+        || json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/input" } }),
+        "Fields to fill in with a yes, declared as inputs are; `${approval.form.NAME}` reads one.",
     ),
 ];
 

@@ -11,6 +11,7 @@ mod instance;
 mod next;
 mod ready;
 mod resume;
+mod rewind;
 mod settle;
 mod signature;
 mod state;
@@ -23,10 +24,11 @@ pub use event::{
     ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
     Decision, DecisionRefused, Event, External, FailureRecord, FlowChanged, ForeachExpanded,
     NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted,
-    RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted,
+    Rewound, RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted,
     RunSucceeded, SignedStatement, StagedFile, Stale, SubflowStarted,
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};
 pub use signature::{NAMESPACE, Signer, fingerprint};
+pub use rewind::Rewind;
 pub use state::{RunState, Status};
