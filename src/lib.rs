@@ -15,6 +15,7 @@
 //! | 4a | [`store`] | journal, lock, inbox, staged files, snapshot |
 //! | 3b | [`run`] | events and [`run::RunState`]: one transition function |
 //! | 3a | [`plan`] | tools found, ports wired, contracts checked, nodes ordered |
+//! | 2c | [`approvers`] | who may approve, and by what they prove it: `approvers.yaml` |
 //! | 2b | [`flow`] | the flow file: model, keys, decoding, checks |
 //! | 2a | [`expr`], [`port`] | references and templates; ports, schemas, the tool interface |
 //! | 1 | [`yaml`] | text to a tree that knows its places |
@@ -25,6 +26,7 @@
 //!
 //! Only [`cli`] knows which personas exist: it tells the engine when it starts.
 
+pub mod approvers;
 pub mod cli;
 pub mod contracts;
 pub mod diagnostic;
