@@ -5,4 +5,7 @@
 
 mod pinned;
 
+/// Where the file is, in the workspace.
+pub const FILE: &str = "approvers.yaml";
+
 pub use pinned::{Pinned, PinnedUser};

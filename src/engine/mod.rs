@@ -45,7 +45,7 @@ pub use inbox::{Request, Verdict, gate};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};
 pub use overview::Overview;
-pub use people::FILE as APPROVERS;
+
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;

@@ -5,39 +5,26 @@ use std::collections::BTreeSet;
 use super::environment::Engine;
 use super::error::Error;
 use super::open::Told;
-use crate::approvers::{Approvers, Pinned};
+use crate::approvers::{Approvers, FILE, Pinned};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, or_list};
 use crate::flow::ApprovalDecl;
 use crate::plan::{Plan, PlanNode, Scope};
-use crate::run::{ApprovalDecided, RunStarted, Signer};
-
-/// Where the file is, in the workspace.
-pub const FILE: &str = "approvers.yaml";
+use crate::run::{ApprovalDecided, Electorate, RunStarted, Signer};
 
 /// Who may answer in a run.
 pub(crate) enum People {
     /// Nobody is told apart: whoever works here decides.
     Anybody,
     /// Those of the file.
-    Known(Known),
+    Known(Box<Electorate>),
     /// The run had a file that cannot be read any more.
     Unreadable(String),
-}
-
-/// Those of the file.
-pub(crate) struct Known {
-    /// As it was when the run began.
-    pinned: Pinned,
-    /// Less what was taken away since.
-    now: Pinned,
-    /// The accounts that asked for the run, and those that edited its flow.
-    hands: Vec<String>,
 }
 
 impl People {
     /// Whether a key is one of a server whose word is taken.
     pub(super) fn trusts(&self, signer: &Signer) -> bool {
-        matches!(self, Self::Known(known) if known.now.is_server(&signer.fingerprint))
+        matches!(self, Self::Known(known) if known.trusts(signer))
     }
 
     /// Why somebody may not give this answer.
@@ -52,94 +39,8 @@ impl People {
             Self::Unreadable(why) => Some(format!(
                 "who may answer is not known, because {why}; correct that and answer again"
             )),
-            Self::Known(known) => known.refusal(gate, decision, signer),
-        }
-    }
-}
-
-impl Known {
-    fn refusal(
-        &self,
-        gate: &ApprovalDecl,
-        decision: &ApprovalDecided,
-        signer: Option<&Signer>,
-    ) -> Option<String> {
-        let user = match self.user(decision, signer) {
-            Ok(user) => user,
-            Err(reason) => return Some(reason),
-        };
-        if decision.by != user {
-            return Some(format!(
-                "it is signed with a key of {user} and says that it is from {}",
-                decision.by
-            ));
-        }
-        if !gate.approvers.is_empty() && !self.now.members(&gate.approvers).contains(user) {
-            return Some(format!(
-                "{user} is not among those who may answer here: {}",
-                or_list(gate.approvers.iter().map(String::as_str))
-            ));
-        }
-        if gate.separation_of_duties {
-            for hand in &self.hands {
-                match self.pinned.user_of_account(hand) {
-                    None => {
-                        return Some(format!(
-                            "duties cannot be told apart: `{hand}`, who asked for the run or changed it, is nobody in `{FILE}`"
-                        ));
-                    }
-                    Some(asked) if asked == user => {
-                        return Some(format!(
-                            "separation of duties: {user} asked for this run or changed it (as `{hand}`), and somebody else must answer"
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        None
-    }
-
-    /// Who it is, proven.
-    fn user<'a>(
-        &'a self,
-        decision: &'a ApprovalDecided,
-        signer: Option<&Signer>,
-    ) -> Result<&'a str, String> {
-        let Some(signer) = signer else {
-            return Err(format!(
-                "`{FILE}` says who may answer, and this answer proves nothing: sign it with `--sign`, or answer on the web page"
-            ));
-        };
-        if let Some(user) = self.now.user_of_key(&signer.fingerprint) {
-            return Ok(user);
-        }
-        if !self.now.is_server(&signer.fingerprint) {
-            let was = self.pinned.user_of_key(&signer.fingerprint);
-            return Err(match was {
-                Some(user) => format!(
-                    "the key {} of {user} was taken out of `{FILE}`",
-                    signer.fingerprint
-                ),
-                None => format!(
-                    "the key {} is nobody's in `{FILE}` as it was when the run began",
-                    signer.fingerprint
-                ),
-            });
-        }
-        let by = decision.by.as_str();
-        if !self.now.users.contains_key(by) {
-            return Err(format!(
-                "`{by}` is nobody in `{FILE}` as it was when the run began, or was taken out since"
-            ));
-        }
-        match decision.via.as_deref().and_then(|via| via.split_once(' ')) {
-            Some(("token", id)) if self.now.holds_token(by, id) => Ok(by),
-            Some(("token", id)) => Err(format!(
-                "the token `{id}` of {by} is not in `{FILE}` as it was when the run began, or was revoked since"
-            )),
-            Some(("proxy", _)) => Ok(by),
-            _ => Err("the server does not say how it knew who it was".to_owned()),
+            Self::Known(known) => known
+                .refusal(&gate.approvers, gate.separation_of_duties, decision, signer),
         }
     }
 }
@@ -159,11 +60,11 @@ impl Engine {
             return People::Anybody;
         };
         match self.approvers() {
-            Ok(Some(now)) => People::Known(Known {
+            Ok(Some(now)) => People::Known(Box::new(Electorate {
                 now: pinned.narrowed(&now.pinned()),
                 pinned: (**pinned).clone(),
                 hands: told.hands.clone(),
-            }),
+            })),
             Ok(None) => People::Unreadable(format!("`{FILE}` is gone")),
             Err(error) => {
                 let why = match &error {
@@ -184,15 +85,7 @@ impl Engine {
     /// Policy that nobody could satisfy, each with its place; an `approvers.yaml` that is wrong.
     pub fn check_policy(&self, plan: &Plan) -> Result<Option<Pinned>, Error> {
         let pinned = self.approvers()?.map(|approvers| approvers.pinned());
-        let mut problems = Diagnostics::default();
-        for scope in plan.scopes() {
-            for node in &scope.nodes {
-                check_gate(scope, node, pinned.as_ref(), &mut problems);
-            }
-        }
-        if problems.has_errors() {
-            return Err(Error::Invalid(problems));
-        }
+        check_gates(plan, pinned.as_ref()).map_err(Error::Invalid)?;
         Ok(pinned)
     }
 
@@ -228,6 +121,20 @@ impl Engine {
         }
         Ok(Some(Box::new(pinned)))
     }
+}
+
+/// Holds the policy of gates against who there is.
+pub(super) fn check_gates(plan: &Plan, pinned: Option<&Pinned>) -> Result<(), Diagnostics> {
+    let mut problems = Diagnostics::default();
+    for scope in plan.scopes() {
+        for node in &scope.nodes {
+            check_gate(scope, node, pinned, &mut problems);
+        }
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    Ok(())
 }
 
 fn check_gate(scope: &Scope, node: &PlanNode, pinned: Option<&Pinned>, problems: &mut Diagnostics) {

@@ -6,6 +6,7 @@
 //! back. `docs/design.md` draws the states.
 
 mod apply;
+mod electorate;
 mod event;
 mod instance;
 mod next;
@@ -20,6 +21,7 @@ mod state;
 mod simulation;
 
 pub use apply::{Adoption, IllegalTransition};
+pub use electorate::Electorate;
 pub use event::{
     ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
     Decision, DecisionRefused, Event, External, FailureRecord, FlowChanged, ForeachExpanded,
