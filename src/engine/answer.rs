@@ -141,8 +141,12 @@ impl Engine {
             .events
             .iter()
             .find_map(|event| match &event.payload {
-                Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
-                Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
+                Payload::ApprovalDecided(data) if data.id == request.id() => {
+                    Some(Verdict::Accepted)
+                }
+                Payload::CancelRequested(data) if data.id == request.id() => {
+                    Some(Verdict::Accepted)
+                }
                 Payload::DecisionRefused(data) if data.decision.id == request.id() => {
                     Some(Verdict::Refused(data.reason.clone()))
                 }

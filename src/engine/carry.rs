@@ -15,8 +15,8 @@ use crate::plan::Step;
 use crate::port::{Effect, Failure, FailureKind};
 use crate::run::{
     Action, ApprovalExpired, ApprovalRequested, ConditionEvaluated, FailureRecord, ForeachExpanded,
-    InstanceId, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Rewound, RunCancelled,
-    RunFailed, RunRejected, SubflowStarted,
+    InstanceId, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Rewound,
+    RunCancelled, RunFailed, RunRejected, SubflowStarted,
 };
 use crate::value::{Digest, Value};
 

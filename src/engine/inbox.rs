@@ -91,7 +91,9 @@ pub(crate) fn judge(by: &Judge<'_>, request: &Request, now: Timestamp) -> Vec<Pa
             // signature comes first, so that one that does not hold moves nothing at all.
             let refused = match decision.signer(by.run) {
                 Ok(signer) => {
-                    let server = signer.as_ref().is_some_and(|signer| by.people.trusts(signer));
+                    let server = signer
+                        .as_ref()
+                        .is_some_and(|signer| by.people.trusts(signer));
                     decision.identity = identity(signer.as_ref(), &decision, server);
                     told(&decision, by.redactor)
                         .or_else(|| by.refusal(&decision, signer.as_ref(), now, &mut events))
@@ -235,7 +237,11 @@ impl Judge<'_> {
 
     /// Why work cannot be sent back so.
     fn back(&self, gate: InstanceId, decision: &ApprovalDecided) -> Option<String> {
-        if decision.comment.as_ref().is_none_or(|said| said.trim().is_empty()) {
+        if decision
+            .comment
+            .as_ref()
+            .is_none_or(|said| said.trim().is_empty())
+        {
             return Some("it does not say what is to be changed".to_owned());
         }
         let targets = self.state.targets(self.plan, gate);
@@ -279,10 +285,14 @@ fn filled_in(
         Err(error) => vec![error],
     };
     if !problems.is_empty() {
-        return Some(format!("the form is not filled in right: {}", problems.join("; ")));
+        return Some(format!(
+            "the form is not filled in right: {}",
+            problems.join("; ")
+        ));
     }
     let with_defaults = |form: &Object| -> Vec<Option<Value>> {
-        let value = |(name, field): (&String, &Field)| form.get(name).or(field.default.as_ref()).cloned();
+        let value =
+            |(name, field): (&String, &Field)| form.get(name).or(field.default.as_ref()).cloned();
         gate.form.iter().map(value).collect()
     };
     // What several people say yes to is one thing.

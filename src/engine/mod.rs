@@ -39,12 +39,12 @@ pub use environment::{Engine, Who};
 pub use error::Error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use inbox::{Judge, judge};
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use people::People;
 pub use inbox::{Request, Verdict, gate};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};
 pub use overview::Overview;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use people::People;
 
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};

@@ -39,8 +39,9 @@ impl People {
             Self::Unreadable(why) => Some(format!(
                 "who may answer is not known, because {why}; correct that and answer again"
             )),
-            Self::Known(known) => known
-                .refusal(&gate.approvers, gate.separation_of_duties, decision, signer),
+            Self::Known(known) => {
+                known.refusal(&gate.approvers, gate.separation_of_duties, decision, signer)
+            }
         }
     }
 }
@@ -102,7 +103,11 @@ impl Engine {
         let mut problems = Diagnostics::default();
         for scope in plan.scopes() {
             for node in &scope.nodes {
-                if node.gate.as_ref().is_some_and(|gate| gate.separation_of_duties) {
+                if node
+                    .gate
+                    .as_ref()
+                    .is_some_and(|gate| gate.separation_of_duties)
+                {
                     problems.push(
                         Diagnostic::error(
                             Code::ApproversNeeded,
@@ -111,7 +116,9 @@ impl Engine {
                             node.gate_span,
                         )
                         .label("nobody could say that an approver is somebody else")
-                        .help(format!("add `accounts: [{by}]` to whose account it is, in `{FILE}`")),
+                        .help(format!(
+                            "add `accounts: [{by}]` to whose account it is, in `{FILE}`"
+                        )),
                     );
                 }
             }
@@ -142,7 +149,12 @@ fn check_gate(scope: &Scope, node: &PlanNode, pinned: Option<&Pinned>, problems:
         return;
     };
     let problem = |message: String| {
-        Diagnostic::error(Code::ApproversNeeded, message, &scope.source, node.gate_span)
+        Diagnostic::error(
+            Code::ApproversNeeded,
+            message,
+            &scope.source,
+            node.gate_span,
+        )
     };
     let Some(pinned) = pinned else {
         let mut keys = Vec::new();
@@ -156,7 +168,10 @@ fn check_gate(scope: &Scope, node: &PlanNode, pinned: Option<&Pinned>, problems:
             keys.push("separation_of_duties");
         }
         let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-        let (keys, verb) = (keys.join(" and "), if keys.len() > 1 { "need" } else { "needs" });
+        let (keys, verb) = (
+            keys.join(" and "),
+            if keys.len() > 1 { "need" } else { "needs" },
+        );
         problems.push(
             problem(format!("{keys} {verb} an `{FILE}`"))
                 .label("nobody could be told apart")
@@ -164,14 +179,23 @@ fn check_gate(scope: &Scope, node: &PlanNode, pinned: Option<&Pinned>, problems:
         );
         return;
     };
+    let mut all_known = true;
     for name in &gate.approvers {
         let known = match name.strip_prefix('@') {
             Some(group) => pinned.groups.contains_key(group),
             None => pinned.users.contains_key(name),
         };
         if !known {
+            all_known = false;
             let (what, names): (_, Vec<String>) = if name.starts_with('@') {
-                ("group", pinned.groups.keys().map(|name| format!("@{name}")).collect())
+                (
+                    "group",
+                    pinned
+                        .groups
+                        .keys()
+                        .map(|name| format!("@{name}"))
+                        .collect(),
+                )
             } else {
                 ("user", pinned.users.keys().cloned().collect())
             };
@@ -193,16 +217,20 @@ fn check_gate(scope: &Scope, node: &PlanNode, pinned: Option<&Pinned>, problems:
         pinned.members(&gate.approvers)
     };
     let needed = gate.quorum as usize;
-    if able.len() < needed {
+    if all_known && able.len() < needed {
         let who = if able.is_empty() {
             "nobody".to_owned()
         } else {
             able.iter().copied().collect::<Vec<_>>().join(", ")
         };
         problems.push(
-            problem(format!("{needed} must say yes to `{}`, and {} may", node.name, able.len()))
-                .label(format!("who may: {who}"))
-                .help("lower `quorum`, or name more `approvers`"),
+            problem(format!(
+                "{needed} must say yes to `{}`, and {} may",
+                node.name,
+                able.len()
+            ))
+            .label(format!("who may: {who}"))
+            .help("lower `quorum`, or name more `approvers`"),
         );
     }
 }

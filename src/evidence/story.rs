@@ -6,7 +6,7 @@ use super::TestCase;
 use super::material::documents;
 use super::node_log;
 use crate::id::RunId;
-use crate::run::{ApprovalDecided, Decision, Payload, StagedFile};
+use crate::run::{ApprovalDecided, Payload, StagedFile};
 use crate::store::Record;
 use crate::value::{Digest, Object};
 

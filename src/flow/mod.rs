@@ -29,7 +29,7 @@ pub use input::{InputDecl, InputType};
 pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
-    Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Flow,
+    Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Field, Flow,
     GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl, ProcessOutput, Retry,
     RetryOn, Spanned,
 };

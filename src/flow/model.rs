@@ -366,7 +366,10 @@ impl ApprovalDecl {
     /// The JSON Schema of what a yes fills in; none when it fills in nothing.
     #[must_use]
     pub fn form_schema(&self) -> Option<Value> {
-        let required = self.form.iter().filter(|(_, field)| field.default.is_none());
+        let required = self
+            .form
+            .iter()
+            .filter(|(_, field)| field.default.is_none());
         let required: Vec<&String> = required.map(|(name, _)| name).collect();
         let properties: Object = self
             .form

@@ -222,8 +222,9 @@ fn approvers(cursor: &mut Cursor<'_, '_>) -> Vec<String> {
         if bare.is_empty() || bare.contains(char::is_whitespace) {
             let message = format!("`{name}` is no name of a user or group");
             cursor.problems.push(
-                Diagnostic::error(Code::BadValue, message, cursor.source, item.span)
-                    .help("write names of `approvers.yaml`: `ada` for a user, `'@security'` for a group"),
+                Diagnostic::error(Code::BadValue, message, cursor.source, item.span).help(
+                    "write names of `approvers.yaml`: `ada` for a user, `'@security'` for a group",
+                ),
             );
         } else if !names.contains(name) {
             names.push(name.clone());

@@ -364,7 +364,10 @@ fn plan_node(
         retry: decl.retry.clone(),
         timeout: decl.timeout,
         gate,
-        gate_span: decl.approval.as_ref().map_or(Span::default(), |approval| approval.span),
+        gate_span: decl
+            .approval
+            .as_ref()
+            .map_or(Span::default(), |approval| approval.span),
         on_error,
         stands_in_for: None,
         evidence: decl.evidence.unwrap_or(by_kind),

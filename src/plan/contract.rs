@@ -113,7 +113,9 @@ pub(super) fn approval_schema(node: &PlanNode) -> Value {
             } });
         }
     }
-    let required: Vec<&String> = properties.as_object().map_or_else(Vec::new, |all| all.keys().collect());
+    let required: Vec<&String> = properties
+        .as_object()
+        .map_or_else(Vec::new, |all| all.keys().collect());
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 

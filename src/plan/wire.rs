@@ -570,7 +570,10 @@ impl Wiring<'_, '_> {
                     let (Some(node), Some(steps)) = (at, reference.path.steps()) else {
                         continue;
                     };
-                    (lookup(&approval_schema(node), steps), "the answer".to_owned())
+                    (
+                        lookup(&approval_schema(node), steps),
+                        "the answer".to_owned(),
+                    )
                 }
                 _ => continue,
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::event::{Decision, Event, FailureRecord, FlowChanged, Payload};
 use super::instance::{ContextId, Instance, InstanceId, NodeState, OutputRef, Request};
 use super::ready::Stage;
+use super::rewind::Rewind;
 use super::state::{RunState, Status};
 use crate::flow::Expiry;
 use crate::id::NodePath;

@@ -31,6 +31,6 @@ pub use event::{
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};
-pub use signature::{NAMESPACE, Signer, fingerprint};
 pub use rewind::Rewind;
+pub use signature::{NAMESPACE, Signer, fingerprint};
 pub use state::{RunState, Status};

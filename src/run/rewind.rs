@@ -63,7 +63,10 @@ impl RunState {
         let mut from = Some(gate);
         while let Some(id) = from {
             let context = self.instance(id).context;
-            let before = closure(&plan.scope(self.context(context).scope).before, self.instance(id).node);
+            let before = closure(
+                &plan.scope(self.context(context).scope).before,
+                self.instance(id).node,
+            );
             found.extend(before.into_iter().map(|node| self.at(context, node)));
             from = self.context(context).parent;
         }
@@ -74,21 +77,25 @@ impl RunState {
     #[must_use]
     pub fn feedback(&self, plan: &Plan, id: InstanceId) -> Option<&Rewind> {
         self.rewinds.iter().rev().find(|rewind| {
-            let Some(target) = self.find(&rewind.target) else {
-                return false;
-            };
-            let context = self.instance(target).context;
-            let mut at = Some(id);
-            while let Some(id) = at {
-                if self.instance(id).context == context {
-                    let after = &plan.scope(self.context(context).scope).after;
-                    let (from, to) = (self.instance(target).node, self.instance(id).node);
-                    return from == to || closure(after, from).contains(&to);
-                }
-                at = self.context(self.instance(id).context).parent;
-            }
-            false
+            let target = self.find(&rewind.target);
+            target.is_some_and(|target| self.begins_with(plan, target, id))
         })
+    }
+
+    /// Whether a node begins anew when another does: it is that, depends on it, or is inside one that
+    /// does.
+    pub(super) fn begins_with(&self, plan: &Plan, target: InstanceId, id: InstanceId) -> bool {
+        let context = self.instance(target).context;
+        let mut at = Some(id);
+        while let Some(id) = at {
+            if self.instance(id).context == context {
+                let after = &plan.scope(self.context(context).scope).after;
+                let (from, to) = (self.instance(target).node, self.instance(id).node);
+                return from == to || closure(after, from).contains(&to);
+            }
+            at = self.context(self.instance(id).context).parent;
+        }
+        false
     }
 
     /// The node that a decision sends work back to.

@@ -39,6 +39,7 @@ mod http_nodes;
 #[cfg(feature = "llm")]
 mod models;
 mod nodes;
+mod policy;
 mod processes;
 mod promptflow;
 mod publish;

@@ -256,10 +256,10 @@ fn or_what_its_own_code_gave_is_taken() {
 fn a_run_that_failed_asks_again_and_one_of_other_settings_is_another() {
     let server = chat(vec![bad(), bad(), good()]);
     let test = test(&server);
-    let fingerprint = |test: &Test| event(test, "node_started")["fingerprint"].take();
+    let fingerprint = |test: &Test| event(test, "node_succeeded")["fingerprint"].take();
     test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
-    let before = fingerprint(&test);
     test.output(["resume", "r"]).exits(0);
+    let before = fingerprint(&test);
     assert_eq!(server.received().len(), 3);
     assert_eq!(
         event(&test, "node_succeeded")["about"]["decision"],
@@ -321,7 +321,8 @@ fn waiting_ends_with_the_timeout_and_with_the_run() {
     let ran = test.output(["run", "flow.yaml", "--run-id", "r"]).exits(4);
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert!(
-        ran.stderr.contains("it took longer than its timeout of 1s"),
+        ran.stderr
+            .contains("it took longer than its timeout of 1.0s"),
         "{ran:?}"
     );
 

@@ -260,9 +260,18 @@ fn send(
             .clone()
             .or_else(|| (engine.variable)("FLOWCTL_SSH_KEY"))
             .filter(|key| !key.is_empty());
-        crate::cli::ssh::sign(&mut decision, &run.dir.id, key.as_deref())?;
+        let pinned = run.started.approvers.as_deref();
+        crate::cli::ssh::sign(&mut decision, &run.dir.id, key.as_deref(), |fingerprint| {
+            pinned?.user_of_key(fingerprint).map(str::to_owned)
+        })?;
     }
-    deliver(engine, run, &Request::Decision { decision }, command, output)
+    deliver(
+        engine,
+        run,
+        &Request::Decision { decision },
+        command,
+        output,
+    )
 }
 
 fn deliver(
@@ -309,12 +318,13 @@ fn form(
     };
     let mut form = Object::new();
     for pair in given {
-        let (name, text) = pair.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("`--form {pair}` is not NAME=VALUE"))
-        })?;
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("`--form {pair}` is not NAME=VALUE")))?;
         let field = gate.form.get(name).ok_or_else(|| {
             let names = crate::diagnostic::or_list(gate.form.keys().map(String::as_str));
-            Failure::usage(format!("the form has no field `{name}`")).help(format!("it has {names}"))
+            Failure::usage(format!("the form has no field `{name}`"))
+                .help(format!("it has {names}"))
         })?;
         let value = field
             .read(text)

@@ -358,7 +358,11 @@ impl Check<'_> {
                                         signer.as_ref(),
                                     )
                                 {
-                                    self.wrong(path, line, format!("{of} does not count: {reason}"));
+                                    self.wrong(
+                                        path,
+                                        line,
+                                        format!("{of} does not count: {reason}"),
+                                    );
                                 }
                                 let says = &data.identity;
                                 let signed = signer.map(|signer| signer.identity());

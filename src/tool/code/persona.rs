@@ -59,10 +59,18 @@ impl Proposer<'_> {
             ));
         }
         // Its draft would have to be waited for.
-        if self.around.codes.named(self.persona.name.as_str()).is_some() {
+        if self
+            .around
+            .codes
+            .named(self.persona.name.as_str())
+            .is_some()
+        {
             return Err(self.around.broken(
                 Problem::NotSupported,
-                format!("`{}` runs Python, and such a persona takes no model in this version", name.value),
+                format!(
+                    "`{}` runs Python, and such a persona takes no model in this version",
+                    name.value
+                ),
                 name.span,
                 "remove `model`, or give the draft by a persona of `runtime: tera`",
             ));
