@@ -390,6 +390,10 @@ impl Driver {
             self.inbox.remove(&file)?;
         }
         self.state.set_durable(&self.plan, self.journal.durable());
+        // Nothing else will bring an answer that comes too late into the evidence.
+        if self.state.status().ended() && self.state.sealed() && !verdicts.is_empty() {
+            self.project(None)?;
+        }
         Ok(verdicts)
     }
 

@@ -25,7 +25,7 @@ pub enum Request {
     /// An answer to a gate.
     Decision {
         /// The answer.
-        decision: ApprovalDecided,
+        decision: Box<ApprovalDecided>,
     },
     /// The run is to be cancelled.
     Cancel {
@@ -86,7 +86,7 @@ pub(crate) fn judge(by: &Judge<'_>, request: &Request, now: Timestamp) -> Vec<Pa
         }
         Request::Decision { decision } => {
             let mut events: Vec<Payload> = Vec::new();
-            let mut decision = decision.clone();
+            let mut decision = (**decision).clone();
             // What a request says of itself is no proof: who it is from is found out here. And the
             // signature comes first, so that one that does not hold moves nothing at all.
             let refused = match decision.signer(by.run) {

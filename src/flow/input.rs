@@ -109,10 +109,28 @@ impl InputDecl {
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
-        let what = format!("the input `{}`", entry.key);
+        Self::decode_as("input", entry, source, problems)
+    }
+
+    /// Decodes what is declared as inputs are; `kind` is what it is called.
+    pub(super) fn decode_as(
+        kind: &str,
+        entry: &Entry,
+        source: &Arc<Source>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let what = format!("the {kind} `{}`", entry.key);
         let tables = [keys::INPUT, keys::INPUT_KEYWORDS];
         let mut cursor = Cursor::open(&entry.value, &what, &tables, source, problems)?;
-        cursor.check_name("an input", &entry.key, entry.key_span);
+        cursor.check_name(
+            if kind == "input" {
+                "an input"
+            } else {
+                "a field"
+            },
+            &entry.key,
+            entry.key_span,
+        );
         if cursor.get("type").is_none() {
             cursor.missing(
                 &what,

@@ -253,7 +253,7 @@ fn form(cursor: &mut Cursor<'_, '_>) -> IndexMap<String, Field> {
         return fields;
     };
     for entry in entries {
-        if let Some(input) = InputDecl::decode(entry, cursor.source, cursor.problems) {
+        if let Some(input) = InputDecl::decode_as("field", entry, cursor.source, cursor.problems) {
             let field = Field {
                 input_type: input.input_type,
                 schema: input.schema,

@@ -253,7 +253,7 @@ fn send(
 ) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
     // An answer to nothing is refused when it is judged; nobody's key is asked for that.
     let sign = ssh.sign && answer.is_about_something(run);
-    let mut decision = answer.decide(engine, run);
+    let mut decision = Box::new(answer.decide(engine, run));
     if sign {
         let key = ssh
             .key
