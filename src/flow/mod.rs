@@ -34,4 +34,5 @@ pub use model::{
 };
 pub use promptflow::Variant;
 pub use schema::json_schema;
+pub(crate) use schema::mapping as mapping_schema;
 pub use selection::{Batch, Part, ROWS, Selection};
