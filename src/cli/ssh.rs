@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::approvers::fingerprint;
 use crate::id::RunId;
-use crate::run::{ApprovalDecided, NAMESPACE, SignedStatement, fingerprint};
+use crate::run::{ApprovalDecided, NAMESPACE, SignedStatement};
 
 const NAME_A_KEY: &str = "name a key with `--key FILE` or FLOWCTL_SSH_KEY, or add one to the agent with `ssh-add`; `ssh-keygen -t ed25519` makes a new one";
 

@@ -11,6 +11,14 @@ pub(crate) struct Key {
     pub(super) doc: &'static str,
 }
 
+impl Key {
+    /// Its name.
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 pub(crate) const fn key(name: &'static str, schema: fn() -> Value, doc: &'static str) -> Key {
     Key { name, schema, doc }
 }

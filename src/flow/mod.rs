@@ -36,4 +36,5 @@ pub use model::{
 pub use persona::{Charter, ModelDecl, OnInvalid};
 pub use promptflow::Variant;
 pub use schema::json_schema;
+pub(crate) use schema::mapping as mapping_schema;
 pub use selection::{Batch, Part, ROWS, Selection};

@@ -50,7 +50,8 @@ pub fn json_schema() -> Value {
     Value::Object(schema)
 }
 
-fn mapping(tables: &[&[Key]], required: &[&str]) -> Value {
+/// The schema of a mapping with the keys of these tables.
+pub(crate) fn mapping(tables: &[&[Key]], required: &[&str]) -> Value {
     let properties: Object = tables
         .iter()
         .flat_map(|table| table.iter())

@@ -32,5 +32,5 @@ pub use event::{
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};
 pub use rewind::Rewind;
-pub use signature::{NAMESPACE, Signer, fingerprint};
+pub use signature::{NAMESPACE, Signer};
 pub use state::{RunState, Status};

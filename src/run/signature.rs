@@ -103,22 +103,7 @@ fn verify(signed: &SignedStatement) -> Result<Signer, String> {
     })
 }
 
-/// The fingerprint of a public key, from a line as `ssh-add -L` or a `.pub` file has it.
-#[cfg(feature = "sign")]
-#[must_use]
-pub fn fingerprint(line: &str) -> Option<String> {
-    let key = ssh_key::PublicKey::from_openssh(line).ok()?;
-    Some(key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
-}
-
 #[cfg(not(feature = "sign"))]
 fn verify(_: &SignedStatement) -> Result<Signer, String> {
     Err("this flowctl was built without `sign`, and cannot check signatures".to_owned())
-}
-
-/// The fingerprint of a public key: never known without the feature `sign`.
-#[cfg(not(feature = "sign"))]
-#[must_use]
-pub fn fingerprint(_: &str) -> Option<String> {
-    None
 }
