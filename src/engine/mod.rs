@@ -5,6 +5,7 @@
 //! over a channel. Knows no persona by name and never prints: it tells an [`Observer`].
 
 mod accept;
+mod approvers_file;
 mod attempt;
 mod batch;
 mod cache;
@@ -21,14 +22,18 @@ mod kept;
 mod observer;
 mod open;
 mod overview;
+mod private;
 mod publish;
 mod resolve;
 mod review;
 mod scope;
 mod secrets;
+#[cfg(feature = "sign")]
+mod server_key;
 mod start;
 mod target;
 
+pub use approvers_file::{ApproversDraft, ApproversError, ApproversFile};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
@@ -43,3 +48,5 @@ pub use overview::Overview;
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;
+#[cfg(feature = "sign")]
+pub use server_key::{ServerKey, ServerKeyError};
