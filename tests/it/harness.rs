@@ -254,6 +254,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command of a test.
+    pub(crate) fn of(mut command: Command) -> Self {
+        Self {
+            child: Some(command.spawn().unwrap()),
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
     }

@@ -55,4 +55,5 @@ mod tracer;
 #[cfg(feature = "sign")]
 mod trust;
 #[cfg(target_os = "linux")]
+mod web;
 mod world;
