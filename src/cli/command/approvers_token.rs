@@ -41,15 +41,12 @@ pub(super) fn token(engine: &Engine, args: &ApproversToken, output: &mut Output)
             format!("the token cannot be hashed: {error}"),
         )
     })?;
-    let mut item = format!(
-        "{{ id: {}, hash: {}, created: {now}",
+    let end = expires.map_or_else(String::new, |end| format!(", expires: {end}"));
+    let item = format!(
+        "{{ id: {}, hash: {}, created: {now}{end} }}",
         scalar(&made.hash.id()),
         scalar(made.hash.as_str())
     );
-    if let Some(end) = expires {
-        item += &format!(", expires: {end}");
-    }
-    item += " }";
     draft.change(&["users", user, "tokens"], Change::Push(&item))?;
     // Without it no answer by token would count, and nobody would know why.
     #[cfg(feature = "sign")]
