@@ -11,6 +11,9 @@ mod pinned;
 mod public_key;
 mod token;
 
+/// Where the file is, in the workspace.
+pub const FILE: &str = "approvers.yaml";
+
 pub use keys::json_schema;
 pub use model::{Approvers, User};
 pub use pinned::{Pinned, PinnedUser};

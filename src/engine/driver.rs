@@ -13,7 +13,7 @@ use super::attempt::Report;
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
-use super::inbox::{Request, Verdict, judge};
+use super::inbox::{Judge, Request, Verdict, judge};
 use super::observer::{Notice, Observer};
 use super::open::{OpenRun, Replayed, Told};
 use super::scope::Values;
@@ -361,14 +361,14 @@ impl Driver {
             if !self.state.knows_decision(request.id()) {
                 let mut verdict = Verdict::Accepted;
                 let now = self.engine.now();
-                let events = judge(
-                    &self.plan,
-                    &self.state,
-                    &self.dir.id,
-                    &request,
-                    now,
-                    &self.redactor,
-                );
+                let judging = Judge {
+                    plan: &self.plan,
+                    state: &self.state,
+                    run: &self.dir.id,
+                    redactor: &self.redactor,
+                    people: &self.engine.people(&self.started, &self.told),
+                };
+                let events = judge(&judging, &request, now);
                 if events.is_empty() {
                     let why = if self.state.status().ended() {
                         self.state.status().word()
@@ -390,6 +390,10 @@ impl Driver {
             self.inbox.remove(&file)?;
         }
         self.state.set_durable(&self.plan, self.journal.durable());
+        // Nothing else will bring an answer that comes too late into the evidence.
+        if self.state.status().ended() && self.state.sealed() && !verdicts.is_empty() {
+            self.project(None)?;
+        }
         Ok(verdicts)
     }
 

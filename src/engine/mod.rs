@@ -5,6 +5,7 @@
 //! over a channel. Knows no persona by name and never prints: it tells an [`Observer`].
 
 mod accept;
+mod answer;
 mod approvers_file;
 mod attempt;
 mod batch;
@@ -22,6 +23,7 @@ mod kept;
 mod observer;
 mod open;
 mod overview;
+mod people;
 mod private;
 mod publish;
 mod resolve;
@@ -33,6 +35,7 @@ mod server_key;
 mod start;
 mod target;
 
+pub use answer::{Answer, new_id};
 pub use approvers_file::{ApproversDraft, ApproversError, ApproversFile};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
@@ -40,11 +43,14 @@ pub use driver::{Driver, Ended, Limits};
 pub use environment::{Engine, Who};
 pub use error::Error;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use inbox::judge;
+pub(crate) use inbox::{Judge, judge};
 pub use inbox::{Request, Verdict, gate};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};
 pub use overview::Overview;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use people::People;
+
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::keys::{ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, NODE, RETRY};
+use super::keys::{
+    ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, MODEL, NODE, RETRY,
+};
 use crate::value::{Object, Value};
 
 /// The schema as `flowctl schema` prints it and `schemas/flow.schema.json` holds it.
@@ -16,6 +18,8 @@ pub fn json_schema() -> Value {
         needs("http", "url"),
         needs("flow", "flow")
     ]);
+    let mut model = mapping(&[MODEL], &["connection", "charter"]);
+    model["anyOf"] = json!([{ "required": ["model"] }, { "required": ["deployment"] }]);
     let mut schema = mapping(&[FLOW], &["nodes"]);
     let rest = std::mem::take(&mut schema);
     let mut schema = Object::new();
@@ -36,6 +40,7 @@ pub fn json_schema() -> Value {
         json!({
             "input": mapping(&[INPUT, INPUT_KEYWORDS], &["type"]),
             "node": node,
+            "model": model,
             "activate": mapping(&[ACTIVATE], &["when", "is"]),
             "retry": mapping(&[RETRY], &["attempts"]),
             "backoff": mapping(&[BACKOFF], &[]),
@@ -121,7 +126,11 @@ mod tests {
                 .expect("an object")
                 .remove("activate");
         }
+        if place == "model" {
+            flow["nodes"][0]["model"] = json!({ "connection": "c", "model": "m", "charter": "x" });
+        }
         let target = match place {
+            "model" => &mut flow["nodes"][0]["model"],
             "flow" => &mut flow,
             "input" => &mut flow["inputs"]["i"],
             "node" => &mut flow["nodes"][0],
@@ -165,14 +174,17 @@ mod tests {
             json!({"a": "b"}),
             json!({"a": null}),
             json!({"attempts": 2}),
+            json!({"connection": "c", "model": "m", "charter": "x"}),
+            json!({"connection": "c", "deployment": "m"}),
             json!({"type": "string"}),
             json!({"a": {"type": "string"}}),
             json!([{"name": "n", "type": "persona"}]),
         ];
-        let places: [(&str, &[&[Key]]); 7] = [
+        let places: [(&str, &[&[Key]]); 8] = [
             ("flow", &[FLOW]),
             ("input", &[INPUT, INPUT_KEYWORDS]),
             ("node", &[NODE]),
+            ("model", &[MODEL]),
             ("retry", &[RETRY]),
             ("backoff", &[BACKOFF]),
             ("approval", &[APPROVAL]),

@@ -38,7 +38,10 @@ mod hostile;
 mod http_client;
 #[cfg(feature = "llm")]
 mod http_nodes;
+#[cfg(feature = "llm")]
+mod models;
 mod nodes;
+mod policy;
 mod processes;
 mod promptflow;
 mod publish;

@@ -116,10 +116,7 @@ fn note(instance: &Instance) -> String {
 fn decisions(run: &OpenRun) -> Vec<String> {
     let line = |payload: &Payload| match payload {
         Payload::ApprovalDecided(data) => {
-            let verb = match data.decision {
-                crate::run::Decision::Approved => "approved",
-                crate::run::Decision::Rejected => "rejected",
-            };
+            let verb = data.decision.word();
             let comment = data
                 .comment
                 .as_deref()
@@ -129,6 +126,10 @@ fn decisions(run: &OpenRun) -> Vec<String> {
                 data.node, data.by, data.identity, data.at
             ))
         }
+        Payload::Rewound(data) => Some(format!(
+            "\nround {} began at `{}`, sent back by {}",
+            data.round, data.target, data.by
+        )),
         Payload::DecisionRefused(data) => Some(format!(
             "\nan answer of {} to `{}` was refused: {}",
             data.decision.by, data.decision.node, data.reason
