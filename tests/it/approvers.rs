@@ -103,7 +103,7 @@ fn users_are_listed_without_hashes() {
       ssh key  SHA256:v4kFZMGpYNVFenhMxMlRmNYI/xmFMOf9Sy4cf/SGVts  ada@laptop
     bob
       account  bob, b.smith
-      token    <id>  made <duration> ago  expires <time>
+      token    <id>  made just now  expires <time>
     @security  ada, bob
     server  <server>
     "#);

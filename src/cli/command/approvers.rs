@@ -153,7 +153,11 @@ fn token_line(token: &Token, now: Timestamp) -> String {
     let mut text = token.id.clone();
     if let Some(made) = token.created {
         let age = std::time::Duration::try_from(now.duration_since(made)).unwrap_or_default();
-        write!(text, "  made {} ago", show_duration(age)).ok();
+        if age.as_secs() < 60 {
+            text += "  made just now";
+        } else {
+            write!(text, "  made {} ago", show_duration(age)).ok();
+        }
     }
     if let Some(end) = token.expires {
         let verb = if token.is_expired(now) {
@@ -242,9 +246,9 @@ fn init(engine: &Engine, output: &mut Output) -> Result {
          # the rest as it is; runs that have begun only take note of what is taken away.\n\
          users:\n\
          \x20 {}:\n\
-         \x20   # Accounts of the operating system, and names that a proxy gives.\n\
+         \x20   # Accounts of the operating system, and names that a proxy gives: who starts a run is known by them.\n\
          \x20   accounts: [{}]\n\
-         \x20   # Whose answers are signed with one of these is known for sure; a line is one of a `.pub` file.\n\
+         \x20   # Answers count when they are signed with one of these; each is the line of a `.pub` file.\n\
          \x20   ssh_keys: []\n\
          # Flows name a group as `@security`.\n\
          groups: {{}}\n",
