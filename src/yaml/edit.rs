@@ -122,7 +122,7 @@ impl Editor<'_> {
         if self.is_flow(node) {
             return Some(self.add_to_flow(node, items.last(), item));
         }
-        let dash = self.dash(items.first()?)?;
+        let dash = items.iter().find_map(|item| self.dash(item))?;
         Some(self.after_line(items.last()?, &format!("{}- {item}", self.new_line(dash))))
     }
 
@@ -381,9 +381,9 @@ mod tests {
             ),
             ("\"a\" : \n", "a", "\"a\" :\n  - NEW\n"),
             (
-                "a:\n  - |\n    text\n\nb: 1\n",
+                "a:\n  - x\n  - |\n    text\n\nb: 1\n",
                 "a",
-                "a:\n  - |\n    text\n  - NEW\n\nb: 1\n",
+                "a:\n  - x\n  - |\n    text\n  - NEW\n\nb: 1\n",
             ),
             (
                 "a:\n  - { x: 1,\n      y: 2 }\n",
