@@ -36,6 +36,17 @@ pub struct User {
 }
 
 impl Approvers {
+    /// Whether a user has a token that has not ended.
+    #[must_use]
+    pub fn has_token(&self, user: &str, id: &str, now: jiff::Timestamp) -> bool {
+        let mut tokens = self
+            .users
+            .get(user)
+            .into_iter()
+            .flat_map(|user| &user.tokens);
+        tokens.any(|token| token.id == id && !token.is_expired(now))
+    }
+
     /// What a run remembers.
     #[must_use]
     pub fn pinned(&self) -> Pinned {

@@ -55,6 +55,8 @@ impl Command {
             Self::SendBack(args) => &args.drive.signing,
             Self::Reject(args) => &args.signing,
             Self::Cancel(args) => &args.signing,
+            #[cfg(feature = "web")]
+            Self::Serve(args) => &args.signing,
             Self::Evidence(Evidence::Rebuild(args)) => &args.signing,
             _ => return None,
         };
@@ -78,6 +80,9 @@ pub(super) enum Command {
     SendBack(SendBack),
     /// Stop a run for good.
     Cancel(Cancel),
+    /// Serve the pages on which runs are looked at and decided.
+    #[cfg(feature = "web")]
+    Serve(Serve),
     /// List the runs of the workspace.
     Runs(Runs),
     /// Show a run, or one of its nodes.
@@ -335,6 +340,27 @@ pub(super) struct Reject {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) signing: Signing,
+}
+
+#[cfg(feature = "web")]
+#[derive(Debug, ClapArgs)]
+pub(super) struct Serve {
+    /// Where to listen. Elsewhere than on this machine it needs an `approvers.yaml`.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
+    pub(super) listen: std::net::SocketAddr,
+    /// How people reach it, when a proxy stands in front: `https://flows.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub(super) public_url: Option<String>,
+    /// The header in which a proxy says who somebody is.
+    #[arg(long, value_name = "NAME", requires = "proxy_from")]
+    pub(super) proxy_header: Option<String>,
+    /// The proxy's address; from others the header is not believed.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) proxy_from: Vec<std::net::IpAddr>,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     #[command(flatten)]
     pub(super) signing: Signing,
 }

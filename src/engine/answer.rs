@@ -135,19 +135,23 @@ impl Engine {
     /// # Errors
     /// A run that cannot be read.
     pub fn receipt(&self, dir: &RunDir, request: &Request) -> Result<Option<Verdict>, Error> {
+        self.receipt_of(dir, request.id())
+    }
+
+    /// The same, by the request's id.
+    ///
+    /// # Errors
+    /// A run that cannot be read.
+    pub fn receipt_of(&self, dir: &RunDir, id: &str) -> Result<Option<Verdict>, Error> {
         let run = self.read_run(dir)?;
         Ok(run
             .told
             .events
             .iter()
             .find_map(|event| match &event.payload {
-                Payload::ApprovalDecided(data) if data.id == request.id() => {
-                    Some(Verdict::Accepted)
-                }
-                Payload::CancelRequested(data) if data.id == request.id() => {
-                    Some(Verdict::Accepted)
-                }
-                Payload::DecisionRefused(data) if data.decision.id == request.id() => {
+                Payload::ApprovalDecided(data) if data.id == id => Some(Verdict::Accepted),
+                Payload::CancelRequested(data) if data.id == id => Some(Verdict::Accepted),
+                Payload::DecisionRefused(data) if data.decision.id == id => {
                     Some(Verdict::Refused(data.reason.clone()))
                 }
                 _ => None,

@@ -51,6 +51,8 @@ pub use overview::Overview;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use people::People;
 
+#[cfg(feature = "web")]
+pub(crate) use private::folder as private_folder;
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;

@@ -54,8 +54,9 @@ impl Engine {
     /// What is wrong with it.
     pub fn approvers(&self) -> Result<Option<Approvers>, Error> {
         let read = ApproversFile::of(&self.layout).read();
-        let found = read.map_err(Error::Invalid)?;
-        Ok(found.map(|(approvers, _)| approvers))
+        Ok(read
+            .map_err(Error::Invalid)?
+            .map(|(approvers, _)| approvers))
     }
 
     /// Who may answer in a run.

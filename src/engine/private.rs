@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::store::{Error, create_new};
 
 /// Makes the folder when it is not there, and sees that it is private in any case.
-pub(super) fn folder(dir: &Path) -> Result<(), Error> {
+pub(crate) fn folder(dir: &Path) -> Result<(), Error> {
     if let Some(parent) = dir.parent() {
         std::fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
     }

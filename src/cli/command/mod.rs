@@ -21,6 +21,8 @@ mod review;
 mod run;
 mod runs;
 mod schema;
+#[cfg(feature = "web")]
+mod serve;
 mod show;
 mod tools;
 mod validate;
@@ -47,6 +49,8 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Show(args) => show::show(engine, &args, output),
         Command::Logs(args) => logs::logs(engine, &args, output),
         Command::Review(args) => review::review(engine, &args, output),
+        #[cfg(feature = "web")]
+        Command::Serve(args) => serve::serve(engine, &args, output),
         Command::Validate(args) => validate::validate(engine, &args, output),
         Command::Graph(args) => graph::graph(engine, &args, output),
         Command::Tools(args) => tools::tools(engine, &args, output),
