@@ -97,7 +97,7 @@ pub(super) enum Command {
     Graph(Graph),
     /// List personas and skills with their ports.
     Tools(Tools),
-    /// Print the JSON Schema of flow files, or of a contract.
+    /// Print the JSON Schema of flow files, of `approvers.yaml`, or of a contract.
     Schema(Schema),
     /// Write the flagship flow and the skills out.
     Init(Init),
@@ -105,6 +105,9 @@ pub(super) enum Command {
     Prune(Prune),
     /// Say what is in the cache (`cache: true`), or clear it.
     Cache(CacheArgs),
+    /// Who may approve, and by what they prove it: `approvers.yaml`.
+    #[command(subcommand)]
+    Approvers(Approvers),
     /// Connections to models and services: where they are and the keys to them.
     #[command(subcommand)]
     Connection(Connection),
@@ -469,7 +472,7 @@ pub(super) struct Tools {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Schema {
-    /// `flow`, or the name of a contract.
+    /// `flow`, `approvers`, or the name of a contract.
     #[arg(default_value = "flow")]
     pub(super) name: String,
     /// List what there is.
@@ -520,6 +523,74 @@ pub(super) struct CacheClear {
     /// Only entries that are older than this (`30d`).
     #[arg(long, value_name = "DURATION")]
     pub(super) older_than: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Approvers {
+    /// List users, groups, keys and tokens; never a hash.
+    List(ApproversList),
+    /// Check the file.
+    Check,
+    /// Write a file with you in it.
+    Init,
+    /// Add a user, or something by which a user is known.
+    Add(ApproversAdd),
+    /// Make a token with which a user signs in on the web; it is shown once.
+    Token(ApproversToken),
+    /// Take a token or a key away from a user; also from runs that have begun.
+    Revoke(ApproversRevoke),
+    /// Take the word of this workspace's server for what happens on the web.
+    Trust,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversList {
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversAdd {
+    /// The user, as flows are to name them.
+    pub(super) user: String,
+    /// What people call them.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) name: Option<String>,
+    /// A `.pub` file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ssh_key: Vec<PathBuf>,
+    /// An account of the operating system, or a name that a proxy gives.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+    /// A group to be in.
+    #[arg(long, value_name = "NAME")]
+    pub(super) group: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversToken {
+    /// The user.
+    pub(super) user: String,
+    /// How long it is taken (`90d`); for ever when left out.
+    #[arg(long, value_name = "DURATION")]
+    pub(super) expires: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversRevoke {
+    /// The user.
+    pub(super) user: String,
+    /// The id of a token, or a unique beginning of it.
+    #[arg(
+        value_name = "TOKEN-ID",
+        required_unless_present = "key",
+        conflicts_with = "key"
+    )]
+    pub(super) token: Option<String>,
+    /// The `SHA256:…` fingerprint of a key.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(super) key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

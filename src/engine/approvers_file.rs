@@ -179,9 +179,26 @@ impl ApproversDraft {
     /// # Errors
     /// When the file would be wrong, and when it is written in an unusual way.
     pub fn change(&mut self, path: &[&str], change: Change<'_>) -> Result<(), ApproversError> {
-        let text = edit(&self.text, path, change)
-            .ok_or_else(|| ApproversError::Unusual(self.file.shown()))?;
-        let source = Arc::new(Source::new(self.file.shown(), text));
+        self.change_all(&[(path.to_vec(), change)])
+    }
+
+    /// Changes several places; the file must be right when all of them are changed.
+    ///
+    /// # Errors
+    /// As [`Self::change`]; nothing is changed then.
+    pub fn change_all(
+        &mut self,
+        changes: &[(Vec<&str>, Change<'_>)],
+    ) -> Result<(), ApproversError> {
+        let mut text = self.text.clone();
+        for (path, change) in changes {
+            text = edit(&text, path, *change)
+                .ok_or_else(|| ApproversError::Unusual(self.file.shown()))?;
+        }
+        let source = Arc::new(Source::new(
+            format!("{} as it would be", self.file.shown()),
+            text,
+        ));
         let (approvers, _) = Approvers::decode(&source).map_err(ApproversError::Invalid)?;
         self.text.clone_from(&source.text);
         self.approvers = approvers;

@@ -56,7 +56,7 @@ impl Layout {
     /// Who may approve.
     #[must_use]
     pub fn approvers(&self) -> PathBuf {
-        self.workspace.join("approvers.yaml")
+        self.workspace.join(crate::approvers::FILE)
     }
 
     /// What the server of this workspace keeps to itself.

@@ -13,6 +13,8 @@
 )]
 
 mod accept_changes;
+#[cfg(all(feature = "sign", feature = "web"))]
+mod approvers;
 mod architecture;
 mod cache;
 mod commands;

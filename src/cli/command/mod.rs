@@ -1,6 +1,9 @@
 //! The commands, one file each.
 
 mod answer;
+mod approvers;
+#[cfg(feature = "web")]
+mod approvers_token;
 mod batch;
 mod cache;
 mod completions;
@@ -58,6 +61,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),
         Command::Evidence(Evidence::Rebuild(_)) => evidence::rebuild(engine, output),
+        Command::Approvers(args) => approvers::approvers(engine, &args, output),
         Command::Connection(args) => connection::connection(engine, &args, output),
         Command::Completions(args) => completions::completions(&args, output),
     }
