@@ -45,7 +45,10 @@ impl Page {
     /// The value of a hidden field.
     pub(crate) fn field(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
-        let from = self.body.find(&start).unwrap_or_else(|| panic!("no {name} in {self:?}"));
+        let from = self
+            .body
+            .find(&start)
+            .unwrap_or_else(|| panic!("no {name} in {self:?}"));
         let rest = &self.body[from + start.len()..];
         rest[..rest.find('"').unwrap()].to_owned()
     }
@@ -85,14 +88,19 @@ impl Web {
     /// Sends bytes as they are, and reads until the server hangs up.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Page {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(45))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(45)))
+            .unwrap();
         // It may hang up before all is sent.
         _ = stream.write_all(bytes);
         let mut answer = Vec::new();
         _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         Page {
             status: status.unwrap_or(0),
             head: head.to_owned(),
@@ -100,7 +108,13 @@ impl Web {
         }
     }
 
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Page {
         let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             text.push_str(&format!("host: {}\r\n", self.address));
@@ -125,7 +139,12 @@ impl Web {
     }
 
     pub(crate) fn get(&self, path: &str, cookie: &str) -> Page {
-        self.send("GET", path, &[("cookie", cookie), ("accept", "text/html")], "")
+        self.send(
+            "GET",
+            path,
+            &[("cookie", cookie), ("accept", "text/html")],
+            "",
+        )
     }
 
     pub(crate) fn post(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Page {
@@ -196,23 +215,54 @@ fn whoever_works_here_looks_and_decides() {
     let cookie = web.log_in(web.key.as_ref().unwrap());
     let page = web.get(GATE, &cookie).is(200);
     assert!(!page.body.contains("<script>alert"), "{page:?}");
-    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    assert!(
+        page.header("content-security-policy")
+            .unwrap()
+            .starts_with("default-src 'none'")
+    );
     assert_eq!(page.header("cache-control"), Some("no-store"));
     // Not filled in right, a reason that is missing: nothing is sent or it does not count.
     let yes = ("decision", "approved");
-    web.decide(GATE, &cookie, &[yes, ("form.ticket", "none")]).is(200).says("does not count");
-    web.decide(GATE, &cookie, &[("decision", "rejected")]).is(400).says("needs a reason");
-    let back = [("decision", "sent_back"), ("target", "Draft"), ("comment", "shorter")];
-    web.decide(GATE, &cookie, &back).is(200).says("Your answer counts");
+    web.decide(GATE, &cookie, &[yes, ("form.ticket", "none")])
+        .is(200)
+        .says("does not count");
+    web.decide(GATE, &cookie, &[("decision", "rejected")])
+        .is(400)
+        .says("needs a reason");
+    let back = [
+        ("decision", "sent_back"),
+        ("target", "Draft"),
+        ("comment", "shorter"),
+    ];
+    web.decide(GATE, &cookie, &back)
+        .is(200)
+        .says("Your answer counts");
     test.output(["resume", "r"]).exits(5);
-    web.get(GATE, &cookie).is(200).says("sent back by").says("Round 2");
+    web.get(GATE, &cookie)
+        .is(200)
+        .says("sent back by")
+        .says("Round 2");
     let filled = [yes, ("form.ticket", "CHG-7"), ("form.sure", "true")];
-    web.decide(GATE, &cookie, &filled).is(200).says("Your answer counts");
-    web.get(GATE, &cookie).is(200).says("does not wait for an answer");
+    web.decide(GATE, &cookie, &filled)
+        .is(200)
+        .says("Your answer counts");
+    web.get(GATE, &cookie)
+        .is(200)
+        .says("does not wait for an answer");
     test.output(["resume", "r"]).exits(0);
     let shown = test.output(["show", "r", "--json"]).json();
-    assert!(shown["outputs"]["landed"].as_str().unwrap().starts_with("CHG-7 "));
-    assert!(shown["outputs"]["letter"].as_str().unwrap().ends_with("shorter"));
+    assert!(
+        shown["outputs"]["landed"]
+            .as_str()
+            .unwrap()
+            .starts_with("CHG-7 ")
+    );
+    assert!(
+        shown["outputs"]["letter"]
+            .as_str()
+            .unwrap()
+            .ends_with("shorter")
+    );
     test.output(["evidence", "verify"]).exits(0);
 }
 
@@ -223,17 +273,30 @@ fn nobody_else_is_let_in() {
     let key = web.key.clone().unwrap();
     let html = ("accept", "text/html");
     let to = web.send("GET", GATE, &[html], "").is(303);
-    assert_eq!(to.header("location"), Some("/login?next=/runs/r/review/Gate"));
+    assert_eq!(
+        to.header("location"),
+        Some("/login?next=/runs/r/review/Gate")
+    );
     for path in ["/", "/runs", "/runs/r", GATE] {
         web.send("GET", path, &[], "").is(401);
         web.get(path, "flowctl_session=abc.def").is(303);
-        web.send("GET", path, &[("authorization", "Bearer abc")], "").is(401);
+        web.send("GET", path, &[("authorization", "Bearer abc")], "")
+            .is(401);
     }
-    web.send("GET", "/runs", &[("authorization", &format!("Bearer {key}"))], "").is(200);
-    web.post("/login", "", &[("key", "wrong")]).is(401).says("is not right");
+    web.send(
+        "GET",
+        "/runs",
+        &[("authorization", &format!("Bearer {key}"))],
+        "",
+    )
+    .is(200);
+    web.post("/login", "", &[("key", "wrong")])
+        .is(401)
+        .says("is not right");
     let cookie = web.log_in(&key);
     // A form of nobody, of another session, and one that another site sends.
-    let decide = |token: &str| web.post(GATE, &cookie, &[("token", token), ("decision", "approved")]);
+    let decide =
+        |token: &str| web.post(GATE, &cookie, &[("token", token), ("decision", "approved")]);
     decide("").is(403);
     let other = web.get(GATE, &web.log_in(&key)).field("token");
     decide(&other).is(403);
@@ -247,10 +310,13 @@ fn nobody_else_is_let_in() {
         let body = format!("token={own}&decision=approved");
         let kind = ("content-type", "application/x-www-form-urlencoded");
         let headers = [("cookie", cookie.as_str()), kind, (name, value)];
-        web.send("POST", GATE, &headers, &body).is(403).says("another site");
+        web.send("POST", GATE, &headers, &body)
+            .is(403)
+            .says("another site");
     }
     // A name that leads here and is not ours.
-    web.send("GET", "/login", &[("host", "evil.example")], "").is(421);
+    web.send("GET", "/login", &[("host", "evil.example")], "")
+        .is(421);
     web.raw(b"GET /login HTTP/1.0\r\n\r\n").is(421);
     // A session ends when it is left; forms of it are no use to the next one.
     web.post("/logout", &cookie, &[("token", &own)]).is(303);
@@ -281,21 +347,35 @@ fn hostile_requests_change_nothing() {
     ] {
         let page = web.get(path, &cookie);
         assert!((400..500).contains(&page.status), "{path}: {page:?}");
-        assert!(!page.body.contains("<script>") && !page.body.contains("root:"), "{page:?}");
+        assert!(
+            !page.body.contains("<script>") && !page.body.contains("root:"),
+            "{page:?}"
+        );
     }
     let token = web.get(GATE, &cookie).field("token");
     for fields in [
         vec![("token", token.as_str())],
         vec![("token", &token), ("decision", "maybe")],
-        vec![("token", &token), ("decision", "approved"), ("digest", "sha256:zz")],
+        vec![
+            ("token", &token),
+            ("decision", "approved"),
+            ("digest", "sha256:zz"),
+        ],
     ] {
         web.post(GATE, &cookie, &fields).is(400);
     }
     let long = "x".repeat(2 * 1024 * 1024);
-    web.post(GATE, &cookie, &[("token", &token), ("comment", &long)]).is(413);
+    web.post(GATE, &cookie, &[("token", &token), ("comment", &long)])
+        .is(413);
     web.get(&format!("/{}", "a".repeat(9_000)), &cookie).is(414);
     web.send("DELETE", GATE, &[("cookie", &cookie)], "").is(405);
-    web.send("POST", GATE, &[("cookie", &cookie), ("content-type", "application/json")], "{}").is(415);
+    web.send(
+        "POST",
+        GATE,
+        &[("cookie", &cookie), ("content-type", "application/json")],
+        "{}",
+    )
+    .is(415);
     for bytes in [
         &b"GARBAGE\r\n\r\n"[..],
         b"GET / HTTP/1.1\r\nhost : x\r\n\r\n",
@@ -318,23 +398,42 @@ fn hostile_requests_change_nothing() {
 fn it_listens_elsewhere_only_when_people_are_told_apart() {
     let test = Test::new();
     let ran = test.output(["serve", "--listen", "0.0.0.0:0"]).exits(2);
-    assert!(ran.stderr.contains("can be reached from other machines"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("can be reached from other machines"),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("flowctl approvers init"), "{ran:?}");
     test.output(["serve", "--proxy-header", "x-user"]).exits(2);
-    let proxied = ["serve", "--listen", "127.0.0.1:0", "--proxy-header", "x-user", "--proxy-from", "127.0.0.1"];
+    let proxied = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--proxy-header",
+        "x-user",
+        "--proxy-from",
+        "127.0.0.1",
+    ];
     let ran = test.output(proxied).exits(2);
-    assert!(ran.stderr.contains("there is no `approvers.yaml`"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("there is no `approvers.yaml`"),
+        "{ran:?}"
+    );
 }
 
 #[test]
 fn a_proxy_is_believed_from_its_own_address_only() {
     let test = waiting();
-    test.write("approvers.yaml", "users:\n  ada: { accounts: [ada@example.org] }\n");
+    test.write(
+        "approvers.yaml",
+        "users:\n  ada: { accounts: [ada@example.org] }\n",
+    );
     let proxied = |from| ["--proxy-header", "X-User", "--proxy-from", from];
     let web = Web::start(&test, &proxied("127.0.0.1"));
     let as_user = |web: &Web, name: &str| web.send("GET", "/runs", &[("x-user", name)], "");
     as_user(&web, "ada@example.org").is(200);
-    as_user(&web, "eve@example.org").is(401).says("nobody in `approvers.yaml`");
+    as_user(&web, "eve@example.org")
+        .is(401)
+        .says("nobody in `approvers.yaml`");
     web.send("GET", "/runs", &[], "").is(401);
     drop(web);
     let web = Web::start(&test, &proxied("127.0.0.2"));
