@@ -8,7 +8,9 @@
 mod answer;
 mod auth;
 mod form;
+mod graph;
 mod guard;
+mod highlight;
 mod pages;
 mod random;
 mod router;

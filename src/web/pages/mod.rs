@@ -1,8 +1,10 @@
 //! The pages: one file for each, and here what all of them share.
 
 pub(super) mod diff;
+pub(super) mod file;
 pub(super) mod layout;
 pub(super) mod login;
+pub(super) mod node;
 pub(super) mod review;
 pub(super) mod run;
 pub(super) mod runs;
@@ -145,7 +147,6 @@ pub(super) fn to(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
-#[expect(clippy::unused_async, reason = "axum wants handlers so")]
 pub(super) async fn nothing_here() -> Response {
     refused(
         StatusCode::NOT_FOUND,
@@ -154,7 +155,6 @@ pub(super) async fn nothing_here() -> Response {
     )
 }
 
-#[expect(clippy::unused_async, reason = "axum wants handlers so")]
 pub(super) async fn not_so() -> Response {
     let why = "this address is not asked in this way";
     refused(StatusCode::METHOD_NOT_ALLOWED, why, false)
