@@ -57,4 +57,5 @@ mod tracer;
 #[cfg(feature = "sign")]
 mod trust;
 #[cfg(target_os = "linux")]
+mod web;
 mod world;
