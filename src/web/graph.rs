@@ -58,7 +58,8 @@ fn places(scope: &Scope) -> Vec<(usize, usize)> {
                 let sum: usize = near.iter().map(|near| place[near.index()] * 1000).sum();
                 sum.checked_div(near.len()).unwrap_or(place[*at] * 1000)
             };
-            nodes.sort_by_key(|at| (mean(at), *at));
+            // Of two that stand equally near, the order stays.
+            nodes.sort_by_key(|at| (mean(at), place[*at]));
         }
         settle(&layers, &mut place);
     }
