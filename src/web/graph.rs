@@ -75,7 +75,7 @@ pub(super) fn sign(word: &str) -> &'static str {
         "waiting" => "?",
         "bypassed" => "↷",
         "cancelled" => "⊘",
-        "paused" => "⏸",
+        "paused" => "‖",
         "interrupted" | "damaged" => "!",
         _ => "·",
     }

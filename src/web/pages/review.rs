@@ -35,6 +35,8 @@ struct Shown {
     /// What the gate asked the time before, and each file of it that is different now.
     before: Option<(ApprovalRequested, Vec<FileDiff>)>,
     inputs: Value,
+    /// The outputs of the nodes right before the gate, cut.
+    made: Vec<(NodePath, String)>,
     now: Timestamp,
 }
 
@@ -57,6 +59,7 @@ impl Shown {
             _ => None,
         };
         Ok(Self {
+            made: made_before(&run, gate)?,
             files: Review::of(&run, engine.layout.workspace())?,
             tests: run.tests()?,
             inputs: last.map_or(Value::Null, |asked| asked.inputs),
@@ -79,6 +82,28 @@ impl Shown {
     fn waits(&self) -> bool {
         self.run.state.instance(self.gate).state == NodeState::Waiting
     }
+}
+
+/// How much of an output is shown.
+const OUTPUT: usize = 4_096;
+
+fn made_before(run: &OpenRun, gate: InstanceId) -> Result<Vec<(NodePath, String)>, Problem> {
+    let plan = &run.compiled.plan;
+    let scope = plan.scope(run.state.scope_of(gate));
+    let mut made = Vec::new();
+    for before in &scope.before[run.state.instance(gate).node.index()] {
+        let id = run.state.sibling(gate, *before);
+        let Some(output) = run.output(id)? else {
+            continue;
+        };
+        let text = serde_json::to_string_pretty(&output).unwrap_or_default();
+        let mut shown: String = text.chars().take(OUTPUT).collect();
+        if shown.len() < text.len() {
+            shown.push_str("\n… and more; the node's own page shows it");
+        }
+        made.push((run.state.instance(id).path.clone(), shown));
+    }
+    Ok(made)
 }
 
 /// The files that two requests show differently.
@@ -157,10 +182,12 @@ fn body(app: &App, person: &Person, shown: &Shown, verdict: Option<&Verdict>) ->
             (when(run.told.started_at)) ". Round " (run.state.round()) "."
         }
         (summary(shown))
+        @if shown.waits() { p { a href="#answer" { "To your answer" } } }
         (people(shown, &policy))
         (tests(&shown.tests))
         @if let Some((_, changed)) = &shown.before { (since(shown, changed)) }
         (files(shown))
+        (made(shown))
         (given(shown))
         @if shown.waits() { (answer(app, person, shown, &policy)) }
         @else { p.note { "This gate does not wait for an answer: it is " (run.state.word(shown.gate)) ", and the run is " (run.status_word()) "." } }
@@ -317,6 +344,23 @@ fn files(shown: &Shown) -> Markup {
     }
 }
 
+/// What the nodes right before the gate gave.
+fn made(shown: &Shown) -> Markup {
+    html! {
+        @if !shown.made.is_empty() {
+            section {
+                h2 { "What came before" }
+                @for (node, output) in &shown.made {
+                    details {
+                        summary { (node) }
+                        pre { code { (output) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn given(shown: &Shown) -> Markup {
     let text = serde_json::to_string_pretty(&shown.inputs).unwrap_or_default();
     html! {
@@ -347,7 +391,7 @@ fn answer(app: &App, person: &Person, shown: &Shown, policy: &ApprovalDecl) -> M
         .and_then(|request| request.yeses.first())
         .and_then(|yes| yes.form.as_ref());
     html! {
-        section.answer {
+        section.answer #answer {
             h2 { "Your answer" }
             form method="post" action=(action) {
                 input type="hidden" name="token" value=(person.form_token(app));

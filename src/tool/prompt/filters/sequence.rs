@@ -72,6 +72,11 @@ pub(super) fn apply(
 }
 
 fn paid(render: &mut Render<'_>, value: &Py) -> Result<Vec<Py>, Raised> {
+    // A text becomes one item for each character, each far larger than that: pay before.
+    if let Py::Str(text) = value {
+        render.spend(text.text.chars().count())?;
+        return value.items();
+    }
     let items = value.items()?;
     render.spend(items.len())?;
     Ok(items)
