@@ -45,6 +45,7 @@ impl Engine {
         if dir.journal().exists() {
             return Err(store::Error::Exists(dir.id.to_string()).into());
         }
+        super::notify::prepare(&dir, &compiled.plan.root().notify)?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let started = RunStarted {
             flow: compiled.plan.root().name.clone(),
@@ -157,7 +158,16 @@ impl Engine {
                 .outputs
                 .iter()
                 .map(|(_, output)| (output, Span::default()));
-            for (binding, span) in of_nodes.chain(of_outputs) {
+            let of_notify = scope
+                .notify
+                .iter()
+                .filter(|_| std::ptr::eq(scope, plan.root()))
+                .flat_map(|told| {
+                    told.bindings()
+                        .into_iter()
+                        .map(|binding| (binding, told.span))
+                });
+            for (binding, span) in of_nodes.chain(of_outputs).chain(of_notify) {
                 let place = binding.uses().iter().find(|used| matches!(used, Use::Reference(reference) if matches!(reference.head, Head::Env(_)))).map_or(span, Use::span);
                 look(binding.env_names(), place);
             }

@@ -67,6 +67,7 @@ impl Flow {
                 ],
             )
             .unwrap_or_default();
+        let notify = super::notify::decode(&mut cursor);
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
         let node_items = if cursor.get("nodes").is_some() {
@@ -106,6 +107,7 @@ impl Flow {
             outputs,
             environment: IndexMap::new(),
             includes: Vec::new(),
+            notify,
             source: Arc::clone(source),
         })
     }

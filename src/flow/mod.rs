@@ -15,6 +15,7 @@ mod input;
 mod keys;
 mod model;
 mod node;
+mod notify;
 mod policy;
 mod promptflow;
 mod schema;
@@ -29,8 +30,8 @@ pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
     Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Flow,
-    GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl, ProcessOutput, Retry,
-    RetryOn, Spanned,
+    GateScope, InputBinding, KindDecl, Moment, NodeDecl, NotifyDecl, NotifyTarget, OnError, Order,
+    ProcessDecl, ProcessOutput, Retry, RetryOn, Spanned,
 };
 pub use promptflow::Variant;
 pub use schema::json_schema;

@@ -29,6 +29,7 @@ mod export_adx;
 #[cfg(target_os = "linux")]
 mod faults;
 mod flagship;
+mod fleet;
 mod gates;
 mod harness;
 mod hostile;
@@ -37,6 +38,7 @@ mod http_client;
 #[cfg(feature = "llm")]
 mod http_nodes;
 mod nodes;
+mod notify;
 mod processes;
 mod promptflow;
 mod publish;

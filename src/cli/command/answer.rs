@@ -11,7 +11,7 @@ use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::engine::{Driver, Engine, OpenRun, Request, Verdict, gate};
 use crate::id::NodePath;
-use crate::run::{ApprovalDecided, Decision, Payload, Status};
+use crate::run::{ApprovalDecided, Decision, Status};
 use crate::store::{Error, Inbox, RunDir};
 use crate::value::Digest;
 
@@ -274,17 +274,5 @@ fn receipt(
     dir: &RunDir,
     request: &Request,
 ) -> std::result::Result<Option<Verdict>, Failure> {
-    let run = engine.read_run(dir)?;
-    Ok(run
-        .told
-        .events
-        .iter()
-        .find_map(|event| match &event.payload {
-            Payload::ApprovalDecided(data) if data.id == request.id() => Some(Verdict::Accepted),
-            Payload::CancelRequested(data) if data.id == request.id() => Some(Verdict::Accepted),
-            Payload::DecisionRefused(data) if data.decision.id == request.id() => {
-                Some(Verdict::Refused(data.reason.clone()))
-            }
-            _ => None,
-        }))
+    Ok(engine.read_run(dir)?.told.verdict(request.id()))
 }

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::report;
-use crate::engine::{Engine, Error, OpenRun};
+use crate::engine::{Delivered, Engine, Error, OpenRun};
 use crate::flow::show_duration;
 use crate::id::NodePath;
 use crate::run::{Instance, InstanceId, Payload};
@@ -88,7 +88,31 @@ fn whole(run: &OpenRun, status: &str, output: &Output) -> String {
     if let Some(bundle) = report::bundle(run) {
         _ = writeln!(text, "\nevidence {bundle}");
     }
+    for line in not_told(run) {
+        _ = writeln!(text, "{line}");
+    }
     text
+}
+
+/// The notifications that did not arrive.
+fn not_told(run: &OpenRun) -> Vec<String> {
+    // What cannot be read says nothing of the run.
+    let lines = crate::engine::notified(&run.dir).unwrap_or_default();
+    let line = |event: &str, told: &Delivered| {
+        let error = told.error.as_ref()?;
+        let times = match told.attempts {
+            0 | 1 => String::new(),
+            attempts => format!(" ({attempts} attempts)"),
+        };
+        Some(format!(
+            "\n{} was not told that the run is {event}{times}: {error}",
+            told.to
+        ))
+    };
+    lines
+        .iter()
+        .flat_map(|all| all.told.iter().filter_map(|told| line(&all.event, told)))
+        .collect()
 }
 
 fn note(instance: &Instance) -> String {
