@@ -97,6 +97,7 @@ struct Process(Child);
 
 impl Process {
     fn start(test: &Test) -> Self {
+        _ = fs::remove_file(test.path("states"));
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "fleet::fleet_process", "--nocapture"])
             .env(WORKSPACE, test.path(""))
@@ -122,6 +123,7 @@ impl Process {
 
     /// Asks it to end, and waits until it has.
     fn end(mut self, test: &Test) {
+        until("it listens to signals", || test.exists("states"));
         self.signal(Signal::TERM);
         self.0.wait().unwrap();
         assert!(test.exists("ended"), "it ended by itself");

@@ -102,10 +102,32 @@ notify:
   - { on: failed, command: [sh, -c, 'echo x >> never'] }
 ",
     );
-    assert_snapshot!(test.run(["run", "flow.yaml", "--run-id", "r"]), @"");
+    assert_snapshot!(test.run(["run", "flow.yaml", "--run-id", "r"]), @r"
+    exit 0
+    --- stderr
+    run r of flow
+      A             succeeded in <duration>
+    warning: the program `sh` was not told: it ended with exit code 3: the pager is away
+    warning: the program `no-such-program-anywhere` was not told: it cannot be started: No such file or directory (os error 2)
+    succeeded: run r
+      evidence artifacts/evidence/bundles/flow
+    ");
     assert_eq!(test.lines("tries").len(), 4);
     assert!(!test.exists("never"));
-    assert_snapshot!(test.run(["show", "r"]), @"");
+    assert_snapshot!(test.run(["show", "r"]), @r"
+    exit 0
+    --- stdout
+    run r of flow: succeeded
+    started by <user> at <time>, from flow.yaml
+
+      A  succeeded <duration>
+
+    evidence artifacts/evidence/bundles/flow
+
+    the program `sh` was not told that the run is succeeded (4 attempts): it ended with exit code 3: the pager is away
+
+    the program `no-such-program-anywhere` was not told that the run is succeeded: it cannot be started: No such file or directory (os error 2)
+    ");
     test.output(["resume", "r"]).exits(0);
     assert_eq!(
         test.lines("tries").len(),
@@ -164,7 +186,7 @@ fn a_server_is_told_with_a_secret_that_nobody_sees() {
     Test::new()
         .file("flow.yaml", test.read("flow.yaml"))
         .output(["run", "flow.yaml"])
-        .exits(1)
+        .exits(2)
         .says("FLOWCTL_SECRET_HOOK");
 }
 
@@ -207,7 +229,100 @@ notify:
   - { on: failed, cmd: [x] }
 ",
     );
-    assert_snapshot!(test.run(["validate", "flow.yaml"]), @"");
+    assert_snapshot!(test.run(["validate", "flow.yaml"]), @r"
+    exit 3
+    --- stderr
+    error[flow::bad-value]: `on` cannot be `pause`
+     --> flow.yaml:4:11
+      |
+    4 |   - { on: pause, command: [x] }
+      |           ^^^^^
+      |
+      = help: did you mean `paused`?
+      = help: write `paused`, `succeeded`, `failed`, `rejected` or `cancelled`
+
+    error[flow::bad-value]: `on` is empty, so nobody is ever told
+     --> flow.yaml:5:11
+      |
+    5 |   - { on: [], url: 'ftp://x' }
+      |           ^^
+      |
+      = help: write `on: [paused]`
+
+    error[flow::bad-value]: `url` is no address of the web
+     --> flow.yaml:5:20
+      |
+    5 |   - { on: [], url: 'ftp://x' }
+      |                    ^^^^^^^^^
+      |
+      = help: begin with `https://` or `http://`
+
+    error[flow::missing-key]: an item of `notify` needs the key `on`
+     --> flow.yaml:6:5
+      |
+    6 |   - { command: x y }
+      |     ^^^^^^^^^^^^^^^^
+      |
+      = help: say when: `on: [paused, failed]`
+
+    error[flow::wrong-type]: `command` must be a list
+     --> flow.yaml:6:16
+      |
+    6 |   - { command: x y }
+      |                ^^^ this is a string
+      |
+      = help: no shell splits it; write `command: [x, y]`
+
+    error[flow::missing-key]: an item of `notify` needs the key `command` or `url`
+     --> flow.yaml:7:5
+      |
+    7 |   - { on: failed }
+      |     ^^^^^^^^^^^^^^
+      |
+      = help: say whom: `command: [PROGRAM, …]` or `url: https://HOST/PATH`
+
+    error[expr::not-available]: `inputs.x` is not told to others by `notify`
+     --> flow.yaml:8:30
+      |
+    8 |   - { on: failed, command: ['${inputs.x}', '${A.output}'], url: 'https://h' }
+      |                              ^^^^^^^^^^^
+      |
+      = help: name `${secrets.NAME}`, `${env.NAME}` or `${run.id}`; what is told besides is in docs/notify.md
+
+    error[expr::not-available]: `A.output` is not told to others by `notify`
+     --> flow.yaml:8:45
+      |
+    8 |   - { on: failed, command: ['${inputs.x}', '${A.output}'], url: 'https://h' }
+      |                                             ^^^^^^^^^^^
+      |
+      = help: name `${secrets.NAME}`, `${env.NAME}` or `${run.id}`; what is told besides is in docs/notify.md
+
+    error[flow::conflict]: `url` and `command` exclude each other
+     --> flow.yaml:8:60
+      |
+    8 |   - { on: failed, command: ['${inputs.x}', '${A.output}'], url: 'https://h' }
+      |                                                            ^^^
+      |
+      = help: make two items of `notify` of it
+
+    error[flow::missing-key]: an item of `notify` needs the key `command` or `url`
+     --> flow.yaml:9:5
+      |
+    9 |   - { on: failed, cmd: [x] }
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: say whom: `command: [PROGRAM, …]` or `url: https://HOST/PATH`
+
+    error[flow::unknown-key]: an item of `notify` has no key `cmd`
+     --> flow.yaml:9:19
+      |
+    9 |   - { on: failed, cmd: [x] }
+      |                   ^^^
+      |
+      = help: the keys are `on`, `command`, `url` or `headers`
+
+    error: 11 errors
+    ");
 }
 
 #[test]

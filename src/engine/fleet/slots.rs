@@ -98,9 +98,11 @@ impl Lease {
             return wanted;
         };
         // What changes for the others, who then ask again.
-        let mut changed = own.held > running || (own.wants.is_some() && wanted == 0);
+        let gave_back = own.held > running;
+        let mut changed = gave_back || (own.wants.is_some() && wanted == 0);
         own.held = running;
-        own.wants = own.wants.filter(|_| wanted > 0);
+        // Whoever has had its turn stands at the end again.
+        own.wants = own.wants.filter(|_| wanted > 0 && !gave_back);
         let since = own.wants;
         let mut granted = 0;
         if wanted > 0 {
