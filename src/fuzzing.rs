@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::diagnostic::{Diagnostics, Source, Span};
-use crate::engine::{Request, judge};
+use crate::engine::{Judge, People, Request, judge};
 use crate::evidence::Tree;
 use crate::expr::{Binding, EvalError, Head, Reference, Scope, Template};
 use crate::flow::Flow;
@@ -343,6 +343,7 @@ static PAUSED: LazyLock<(Plan, RunState)> = LazyLock::new(|| {
         env: Object::new(),
         by: "ada".to_owned(),
         version: "0".to_owned(),
+        approvers: None,
     };
     let gate = |name: &str, deadline: Option<Timestamp>| -> Payload {
         ApprovalRequested {
@@ -352,6 +353,10 @@ static PAUSED: LazyLock<(Plan, RunState)> = LazyLock::new(|| {
             on_timeout: crate::flow::Expiry::Reject,
             inputs: json!({}),
             files: Vec::new(),
+            approvers: Vec::new(),
+            quorum: 1,
+            separation_of_duties: false,
+            form: None,
         }
         .into()
     };
@@ -379,7 +384,14 @@ pub fn decision(data: &[u8]) {
     let mut state = state.clone();
     let run = RunId::from("r");
     let now = Timestamp::from_second(60).expect("a time");
-    for payload in judge(plan, &state, &run, &request, now, &Redactor::default()) {
+    let judging = Judge {
+        plan,
+        state: &state,
+        run: &run,
+        redactor: &Redactor::default(),
+        people: &People::Anybody,
+    };
+    for payload in judge(&judging, &request, now) {
         let raw = payload.to_raw().expect("it becomes JSON");
         let again = Payload::parse(payload.word(), &raw).expect("what was written can be read");
         let seq = state.last_seq() + 1;

@@ -8,6 +8,7 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 6 | [`cli`] | commands, progress, rendering of diagnostics |
+//! | 5b | `web` (feature) | the JSON API |
 //! | 5 | [`engine`] | the local driver: carries actions out, publishes |
 //! | 4b | [`evidence`] | node logs and bundles, projected from the journal; verifying, signing |
 //! | 4b | [`export`] | evidence in a folder, bucket or table elsewhere, written once |
@@ -15,6 +16,7 @@
 //! | 4a | [`store`] | journal, lock, inbox, staged files, snapshot |
 //! | 3b | [`run`] | events and [`run::RunState`]: one transition function |
 //! | 3a | [`plan`] | tools found, ports wired, contracts checked, nodes ordered |
+//! | 2c | [`approvers`] | who may approve, and by what they prove it: `approvers.yaml` |
 //! | 2b | [`flow`] | the flow file: model, keys, decoding, checks |
 //! | 2a | [`expr`], [`port`] | references and templates; ports, schemas, the tool interface |
 //! | 1 | [`yaml`] | text to a tree that knows its places |
@@ -25,6 +27,7 @@
 //!
 //! Only [`cli`] knows which personas exist: it tells the engine when it starts.
 
+pub mod approvers;
 pub mod cli;
 pub mod contracts;
 pub mod diagnostic;
@@ -46,4 +49,6 @@ pub mod store;
 pub mod terraform;
 pub mod tool;
 pub mod value;
+#[cfg(feature = "web")]
+pub mod web;
 pub mod yaml;

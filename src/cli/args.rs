@@ -52,6 +52,7 @@ impl Command {
             Self::Batch(args) => &args.drive.signing,
             Self::Resume(args) => &args.drive.signing,
             Self::Approve(args) => &args.drive.signing,
+            Self::SendBack(args) => &args.drive.signing,
             Self::Reject(args) => &args.signing,
             Self::Cancel(args) => &args.signing,
             Self::Evidence(Evidence::Rebuild(args)) => &args.signing,
@@ -73,6 +74,8 @@ pub(super) enum Command {
     Approve(Approve),
     /// Say no to a gate that waits.
     Reject(Reject),
+    /// Send work back: a node before a gate runs again, with what is to be changed.
+    SendBack(SendBack),
     /// Stop a run for good.
     Cancel(Cancel),
     /// List the runs of the workspace.
@@ -271,6 +274,33 @@ pub(super) struct Approve {
     /// What to record with the answer.
     #[arg(long)]
     pub(super) comment: Option<String>,
+    /// A field of the gate's form.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) form: Vec<String>,
+    /// The digest that was reviewed; refused when something else waits by now.
+    #[arg(long, value_name = "SHA256")]
+    pub(super) digest: Option<String>,
+    #[command(flatten)]
+    pub(super) ssh: SshSigning,
+    /// Go on with the run at once.
+    #[arg(long)]
+    pub(super) resume: bool,
+    #[command(flatten)]
+    pub(super) drive: Drive,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SendBack {
+    /// The run: its id, a unique beginning of it, or `latest`.
+    pub(super) run: String,
+    /// The gate, when several wait.
+    pub(super) node: Option<String>,
+    /// The node that is to run again, with all that depends on it.
+    #[arg(long, value_name = "NODE")]
+    pub(super) to: String,
+    /// What is to be changed; the nodes that run again read it as `${feedback}`.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) feedback: String,
     /// The digest that was reviewed; refused when something else waits by now.
     #[arg(long, value_name = "SHA256")]
     pub(super) digest: Option<String>,

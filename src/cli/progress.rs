@@ -184,12 +184,13 @@ impl Observer for Progress<'_> {
             Payload::NodeCancelled(data) => self.node(&data.node, "cancelled"),
             Payload::ApprovalRequested(data) => self.node(&data.node, "waits for approval"),
             Payload::ApprovalDecided(data) => {
-                let verb = match data.decision {
-                    crate::run::Decision::Approved => "approved",
-                    crate::run::Decision::Rejected => "rejected",
-                };
+                let verb = data.decision.word();
                 self.node(&data.node, &format!("{verb} by {}", data.by));
             }
+            Payload::Rewound(data) => self.node(
+                &data.target,
+                &format!("runs again in round {}: {}", data.round, data.feedback),
+            ),
             Payload::DecisionRefused(data) => self.node(
                 &data.decision.node,
                 &format!("an answer was refused: {}", data.reason),

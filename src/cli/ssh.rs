@@ -6,16 +6,19 @@ use std::process::{Command, Stdio};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::approvers::fingerprint;
 use crate::id::RunId;
-use crate::run::{ApprovalDecided, NAMESPACE, SignedStatement, fingerprint};
+use crate::run::{ApprovalDecided, NAMESPACE, SignedStatement};
 
 const NAME_A_KEY: &str = "name a key with `--key FILE` or FLOWCTL_SSH_KEY, or add one to the agent with `ssh-add`; `ssh-keygen -t ed25519` makes a new one";
 
-/// Signs a decision, and checks the signature as whoever drives the run will.
+/// Signs a decision, and checks the signature as whoever drives the run will. It is from whoever the
+/// key belongs to, if that is known.
 pub(super) fn sign(
     decision: &mut ApprovalDecided,
     run: &RunId,
     key: Option<&str>,
+    whose: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     if !cfg!(feature = "sign") {
         return Err(Failure::usage(
@@ -35,6 +38,9 @@ pub(super) fn sign(
         }
         None => from_agent(None, dir.path())?,
     };
+    if let Some(user) = fingerprint_of(&key).and_then(|fingerprint| whose(&fingerprint)) {
+        decision.by = user;
+    }
     let statement = decision.statement(run);
     let file = dir.path().join("decision.json");
     std::fs::write(&file, &statement)
@@ -65,6 +71,20 @@ pub(super) fn sign(
         .expect("there is a signature");
     decision.identity = signer.identity();
     Ok(())
+}
+
+/// The fingerprint of a key in a file, if it can be had without a passphrase. What cannot be had is
+/// said when it is signed with.
+fn fingerprint_of(key: &Path) -> Option<String> {
+    let listed = program("ssh-keygen")
+        .args(["-l", "-E", "sha256", "-f"])
+        .arg(key)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(listed.stdout).ok()?;
+    text.split(' ').nth(1).map(str::to_owned)
 }
 
 /// A program that is not to have the secrets of a run.

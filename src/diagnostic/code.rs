@@ -64,6 +64,14 @@ codes! {
     RecursiveFlow = "flow::recursive",
     /// Approval policy that needs an `approvers.yaml`.
     ApproversNeeded = "approval::approvers-needed",
+    /// A key of an approver or a server that proves nothing.
+    BadKey = "approvers::bad-key",
+    /// A token of an approver that cannot be checked.
+    BadToken = "approvers::bad-token",
+    /// A group names somebody who is not there.
+    UnknownApprover = "approvers::unknown-user",
+    /// An account, key or token of two.
+    ClaimedTwice = "approvers::claimed-twice",
     /// A `${…}` that cannot be read.
     ExprSyntax = "expr::syntax",
     /// A `${` without its `}`.

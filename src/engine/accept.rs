@@ -7,6 +7,7 @@ use super::compiled::Compiled;
 use super::driver::Driver;
 use super::error::Error;
 use super::observer::Observer;
+use super::people::check_gates;
 use crate::diagnostic::Diagnostics;
 use crate::plan::{Plan, PlanNode, Scope, Step};
 use crate::run::{Event, FlowChanged, InstanceId, NodeState, Payload, RunState, Stale};
@@ -64,6 +65,8 @@ impl Driver {
             state: &self.state,
         }
         .judge();
+        let pinned = self.started.approvers.as_deref();
+        check_gates(&edited.plan, pinned).map_err(Error::Invalid)?;
         edited.snapshot.save(&self.dir)?;
         let payload = Payload::from(FlowChanged {
             snapshot: edited.digest,

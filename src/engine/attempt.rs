@@ -81,6 +81,8 @@ pub(super) struct ToolCall {
 pub(super) struct RemoteCall {
     pub(super) tool: Box<ToolInfo>,
     pub(super) asked: Asked,
+    /// Called first; its outcome is asked about.
+    pub(super) draft: Option<Box<ToolCall>>,
     pub(super) registry: Arc<Registry>,
     pub(super) schemas: Arc<OutputSchemas>,
     /// Where the outcome is kept for other runs.
@@ -94,7 +96,51 @@ pub(super) struct LightCall {
     pub(super) inputs: Object,
 }
 
+/// When an attempt must have ended.
+#[derive(Clone, Copy)]
+struct Deadline {
+    limit: Duration,
+    at: tokio::time::Instant,
+}
+
+impl Deadline {
+    fn of(limit: Duration) -> Option<Self> {
+        // One that no clock reaches is none.
+        let at = tokio::time::Instant::now().checked_add(limit)?;
+        Some(Self { limit, at })
+    }
+}
+
+/// What work came to, unless the time is up before.
+async fn within<T>(
+    deadline: Option<Deadline>,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    match deadline {
+        Some(Deadline { limit, at }) => tokio::time::timeout_at(at, work)
+            .await
+            .map_err(|_| timed_out(limit)),
+        None => Ok(work.await),
+    }
+}
+
 impl ToolCall {
+    /// What it gives, of which nothing is kept yet.
+    fn draft(&self, redactor: &Redactor) -> Result<Outcome, Failure> {
+        let call = Call {
+            inputs: &self.inputs,
+            approval: self.approval.as_ref(),
+            idempotency_key: &self.key,
+        };
+        let outcome = self
+            .host
+            .registry
+            .call(&self.tool.name, &call, &self.host)?;
+        let outcome = without_secrets(outcome, redactor)?;
+        check(&self.schemas, &self.tool, &outcome)?;
+        Ok(outcome)
+    }
+
     fn call(
         &self,
         redactor: &Redactor,
@@ -208,7 +254,8 @@ pub(super) async fn run(
         Beside::Remote(remote) => {
             let RemoteCall {
                 tool,
-                asked,
+                mut asked,
+                draft,
                 registry,
                 schemas,
                 cached,
@@ -216,9 +263,18 @@ pub(super) async fn run(
             let cached = cached.as_ref();
             let found = cached.and_then(Cached::load);
             let hit = found.as_ref().and(cached).map(|cached| cached.key);
-            let answer = match found {
-                Some(found) => (Ok(found), false),
-                None => ask(&registry, &tool, asked, timeout, cancel).await,
+            let deadline = timeout.and_then(Deadline::of);
+            let drafted = match draft.filter(|_| found.is_none()) {
+                Some(draft) => drafted(draft, &redactor, deadline).await.map(Some),
+                None => Ok(None),
+            };
+            let answer = match (found, drafted) {
+                (Some(found), _) => (Ok(found), false),
+                (None, Ok(draft)) => {
+                    asked.draft = draft;
+                    ask(&registry, &tool, asked, deadline, cancel).await
+                }
+                (None, Err(failure)) => (Err(failure), *cancel.borrow()),
             };
             let result = answer.0.and_then(|outcome| {
                 let clean = cached.is_some() && is_clean(&outcome, &redactor);
@@ -239,19 +295,16 @@ pub(super) async fn run(
             let stop = cancel.clone();
             let hidden = redactor.clone();
             let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
-            let joined = match timeout {
-                Some(limit) => match tokio::time::timeout(limit, task).await {
-                    Ok(joined) => joined,
-                    Err(_) => {
-                        return Report {
-                            id,
-                            attempt,
-                            result: Err(timed_out(limit)),
-                            stopped: false,
-                        };
-                    }
-                },
-                None => task.await,
+            let joined = match within(timeout.and_then(Deadline::of), task).await {
+                Ok(joined) => joined,
+                Err(failure) => {
+                    return Report {
+                        id,
+                        attempt,
+                        result: Err(failure),
+                        stopped: false,
+                    };
+                }
             };
             let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
             let stopping = *stop.borrow();
@@ -268,25 +321,29 @@ pub(super) async fn run(
     }
 }
 
+/// Lets a tool give its draft.
+async fn drafted(
+    call: Box<ToolCall>,
+    redactor: &Redactor,
+    deadline: Option<Deadline>,
+) -> Result<Outcome, Failure> {
+    let redactor = redactor.clone();
+    let task = tokio::task::spawn_blocking(move || call.draft(&redactor));
+    let joined = within(deadline, task).await?;
+    joined.unwrap_or_else(|error| Err(panicked(&error.to_string())))
+}
+
 /// Waits for an answer, for the time that there is, and no longer than until the run is to stop.
 /// Whoever is asked learns by the end of the waiting that nobody waits any more.
 async fn ask(
     registry: &Registry,
     tool: &ToolInfo,
     asked: Asked,
-    timeout: Option<Duration>,
+    deadline: Option<Deadline>,
     mut cancel: Cancel,
 ) -> (Result<Outcome, Failure>, bool) {
     let answer = registry.ask(&tool.name, asked);
-    let limited = async {
-        match timeout {
-            Some(limit) => match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => answer,
-                Err(_) => Err(timed_out(limit)),
-            },
-            None => answer.await,
-        }
-    };
+    let limited = async { within(deadline, answer).await.and_then(|answer| answer) };
     tokio::select! {
         answer = limited => (answer, false),
         // A sender that is gone wants nothing any more.

@@ -54,7 +54,9 @@ impl Driver {
             return Ok(None);
         };
         let pure = tool.effect == Effect::Pure;
-        if !node.cache || !pure || reads_secret(node) {
+        // Work that was sent back is done again, whatever was kept of it.
+        let again = self.state.feedback(&self.plan, id).is_some();
+        if !node.cache || !pure || again || reads_secret(node) {
             return Ok(None);
         }
         // Inputs of a sub-flow may have come from a secret outside of it.

@@ -15,8 +15,8 @@ use crate::plan::Step;
 use crate::port::{Effect, Failure, FailureKind};
 use crate::run::{
     Action, ApprovalExpired, ApprovalRequested, ConditionEvaluated, FailureRecord, ForeachExpanded,
-    InstanceId, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, RunCancelled,
-    RunFailed, RunRejected, SubflowStarted,
+    InstanceId, NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Rewound,
+    RunCancelled, RunFailed, RunRejected, SubflowStarted,
 };
 use crate::value::{Digest, Value};
 
@@ -65,6 +65,7 @@ impl Driver {
                 };
                 self.node_failed(node, &failure, observer)?;
             }
+            Action::Rewind => self.rewind(observer)?,
             Action::Pause => self.pause(observer).await?,
             Action::Publish => self.publish(observer).await?,
             Action::FinishFailed(id) => {
@@ -146,8 +147,31 @@ impl Driver {
             on_timeout: gate.on_timeout,
             inputs: Value::Object(inputs),
             files,
+            form: gate.form_schema(),
+            approvers: gate.approvers,
+            quorum: gate.quorum,
+            separation_of_duties: gate.separation_of_duties,
         };
         self.emit(request, true, observer)?;
+        Ok(())
+    }
+
+    /// Begins a new round: somebody sent work back.
+    fn rewind(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Some(decision) = self.state.sent_back().cloned() else {
+            return Ok(());
+        };
+        let Some(target) = decision.target else {
+            return Ok(());
+        };
+        let event = Rewound {
+            node: decision.node,
+            target,
+            feedback: decision.comment.unwrap_or_default(),
+            by: decision.by,
+            round: self.state.round() + 1,
+        };
+        self.emit(event, true, observer)?;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
 use super::fleet::Lease;
-use super::inbox::{Request, Verdict, judge};
+use super::inbox::{Judge, Request, Verdict, judge};
 use super::observer::{Notice, Observer};
 use super::open::{OpenRun, Replayed, Told};
 use super::scope::Values;
@@ -423,14 +423,14 @@ impl Driver {
                 verdict = self.told.verdict(request.id()).unwrap_or(verdict);
             } else {
                 let now = self.engine.now();
-                let events = judge(
-                    &self.plan,
-                    &self.state,
-                    &self.dir.id,
-                    &request,
-                    now,
-                    &self.redactor,
-                );
+                let judging = Judge {
+                    plan: &self.plan,
+                    state: &self.state,
+                    run: &self.dir.id,
+                    redactor: &self.redactor,
+                    people: &self.engine.people(&self.started, &self.told),
+                };
+                let events = judge(&judging, &request, now);
                 if events.is_empty() {
                     let why = if self.state.status().ended() {
                         self.state.status().word()
@@ -453,6 +453,10 @@ impl Driver {
             verdicts.push((request.id().to_owned(), verdict));
         }
         self.state.set_durable(&self.plan, self.journal.durable());
+        // Nothing else will bring an answer that comes too late into the evidence.
+        if self.state.status().ended() && self.state.sealed() && !verdicts.is_empty() {
+            self.project(None)?;
+        }
         Ok(verdicts)
     }
 

@@ -5,6 +5,7 @@
 //! over a channel. Knows no persona by name and never prints: it tells an [`Observer`].
 
 mod accept;
+mod answer;
 mod attempt;
 mod batch;
 mod cache;
@@ -23,7 +24,9 @@ mod notify;
 mod observer;
 mod open;
 mod overview;
+mod people;
 mod publish;
+mod report;
 mod resolve;
 mod review;
 mod scope;
@@ -31,6 +34,7 @@ mod secrets;
 mod start;
 mod target;
 
+pub use answer::{Answer, new_id};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
@@ -38,12 +42,15 @@ pub use environment::{Engine, Who};
 pub use error::Error;
 pub use fleet::{Begin, Fleet, FleetLimits, FleetState, Happened, Lease, Standing};
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use inbox::judge;
+pub(crate) use inbox::{Judge, judge};
 pub use inbox::{Request, Verdict, gate};
 pub use notify::{Delivered, Notified, notified, tell};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};
 pub use overview::Overview;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use people::People;
+
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;

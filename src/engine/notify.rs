@@ -249,8 +249,9 @@ fn document(run: &OpenRun, moment: Moment, at: Timestamp, id: &str, link: Option
 }
 
 /// Who may answer at a gate, as the flow says it.
-fn approvers(_node: &crate::plan::PlanNode) -> Vec<String> {
-    Vec::new()
+fn approvers(node: &crate::plan::PlanNode) -> Vec<String> {
+    let gate = node.gate.as_ref();
+    gate.map(|gate| gate.approvers.clone()).unwrap_or_default()
 }
 
 /// A text as one part of the path of an address.

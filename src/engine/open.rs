@@ -40,6 +40,8 @@ pub struct Told {
     pub started_at: Timestamp,
     /// Answers, refused ones too, requests to cancel, and closings, in order.
     pub events: Vec<Event>,
+    /// The accounts that asked for the run, and those that edited its flow.
+    pub hands: Vec<String>,
     /// The last failure of each node that had one.
     failures: HashMap<NodePath, u64>,
 }
@@ -48,10 +50,17 @@ impl Told {
     /// Takes the next event.
     pub(super) fn add(&mut self, event: &Event) {
         match &event.payload {
-            Payload::RunStarted(_) => self.started_at = event.ts,
+            Payload::RunStarted(data) => {
+                self.started_at = event.ts;
+                self.hands.push(data.by.clone());
+            }
+            Payload::FlowChanged(data) if !self.hands.contains(&data.by) => {
+                self.hands.push(data.by.clone());
+            }
             Payload::ApprovalDecided(_)
             | Payload::DecisionRefused(_)
             | Payload::CancelRequested(_)
+            | Payload::Rewound(_)
             | Payload::RunSealed(_) => self.events.push(event.clone()),
             Payload::NodeFailed(data) => {
                 self.failures.insert(data.node.clone(), event.seq);

@@ -1,6 +1,8 @@
 //! [`Overview`]: what a list says of a run, read from its journal without a plan.
 
-use crate::run::Payload;
+use std::collections::HashMap;
+
+use crate::run::{Decision, Payload};
 use crate::store::{Error, RecordRef, RunDir, RunLock, ends, scan};
 
 /// Of a journal above this size, only the ends are looked at for a list, where they say enough.
@@ -23,6 +25,8 @@ pub struct Overview {
     pub sealed: bool,
     /// When the last record was written.
     pub last: jiff::Timestamp,
+    /// How many more must say yes, by gate.
+    wanted: HashMap<String, u32>,
 }
 
 impl Overview {
@@ -35,6 +39,7 @@ impl Overview {
             waiting: Vec::new(),
             sealed: false,
             last: jiff::Timestamp::UNIX_EPOCH,
+            wanted: HashMap::new(),
         }
     }
 
@@ -112,10 +117,19 @@ impl Overview {
                 "running"
             }
             Payload::ApprovalRequested(data) => {
-                self.waiting.push(data.node.to_string());
+                let node = data.node.to_string();
+                self.wanted.insert(node.clone(), data.quorum);
+                self.waiting.push(node);
                 "running"
             }
             Payload::ApprovalDecided(data) => {
+                let wanted = self.wanted.get_mut(data.node.as_str());
+                if let (Some(wanted), Decision::Approved) = (wanted, data.decision) {
+                    *wanted = wanted.saturating_sub(1);
+                    if *wanted > 0 {
+                        return;
+                    }
+                }
                 self.waiting.retain(|node| data.node.as_str() != node);
                 "running"
             }
@@ -124,7 +138,7 @@ impl Overview {
                 "running"
             }
             Payload::RunResumed(_) | Payload::CancelRequested(_) => "running",
-            Payload::FlowChanged(_) => {
+            Payload::FlowChanged(_) | Payload::Rewound(_) => {
                 self.waiting.clear();
                 "running"
             }

@@ -76,16 +76,33 @@ impl Driver {
         let holder = self.state.foreach_of(id).unwrap_or(id);
         let request = self.state.instance(holder).request.as_ref()?;
         let decision = request.decision.as_ref()?;
-        Some(json!({
+        let mut approval = json!({
             "decision": decision.decision,
             "by": decision.by,
             "at": decision.at.to_string(),
             "comment": decision.comment,
             "identity": decision.identity,
             "digest": decision.digest.to_string(),
-            "round": self.state.round(),
+            "round": request.round,
             "gate": decision.node.as_str(),
-        }))
+        });
+        let gate = self.state.node(&self.plan, holder).gate.as_ref()?;
+        if !gate.form.is_empty() {
+            let filled = decision.form.as_ref();
+            let fields = gate.form.iter().map(|(name, field)| {
+                let given = filled.and_then(|form| form.get(name));
+                let value = given.or(field.default.as_ref());
+                (name.clone(), value.cloned().unwrap_or(Value::Null))
+            });
+            approval["form"] = Value::Object(fields.collect());
+        }
+        if gate.quorum > 1 {
+            let said = request.yeses.iter().map(|yes| {
+                json!({ "by": yes.by, "at": yes.at.to_string(), "comment": yes.comment, "identity": yes.identity })
+            });
+            approval["approvals"] = said.collect();
+        }
+        Some(approval)
     }
 
     /// Resolves a node's inputs. Required ports that are null because their node has no output
@@ -196,6 +213,18 @@ impl Driver {
         match &node.step {
             Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
                 let cached = self.cached(id, &inputs)?;
+                let draft = self.compiled.registry.drafts(&tool.name).map(|tool| {
+                    // A draft is pure: no files of other nodes, and nothing to keep.
+                    Box::new(ToolCall {
+                        tool,
+                        inputs: inputs.clone(),
+                        approval: self.approval(id),
+                        key: key.clone(),
+                        host: self.host(Vec::new(), log(), redactor),
+                        schemas: self.compiled.output_schemas(),
+                        cached: None,
+                    })
+                });
                 Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
                     tool: tool.clone(),
                     cached,
@@ -211,7 +240,9 @@ impl Driver {
                         } else {
                             BTreeMap::new()
                         },
+                        draft: None,
                     },
+                    draft,
                     registry: Arc::clone(&self.compiled.registry),
                     schemas: self.compiled.output_schemas(),
                 }))))

@@ -191,8 +191,14 @@ impl Scope for RunScope<'_> {
                     .clone()
                     .ok_or_else(|| missing(head, "the gate is not answered"))?,
             ),
-            // Sending work back comes with a later version; until then nobody has said anything.
-            Head::Feedback => Cow::Owned(Value::Null),
+            Head::Feedback => {
+                let id = match self.at {
+                    Some(At::Node(id) | At::Inside(id)) => Some(id),
+                    None => None,
+                };
+                let said = id.and_then(|id| self.state.feedback(self.plan, id));
+                Cow::Owned(said.map_or(Value::Null, |rewind| rewind.feedback.clone().into()))
+            }
             Head::Env(name) => Cow::Owned(
                 self.env
                     .get(name)

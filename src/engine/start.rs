@@ -40,6 +40,7 @@ impl Engine {
         if let Some(missing) = self.missing_secrets(&compiled.plan) {
             return Err(Error::Secrets(missing));
         }
+        let approvers = self.pin(&compiled.plan)?;
         let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder("run"))?;
         if dir.journal().exists() {
@@ -55,6 +56,7 @@ impl Engine {
             env,
             by: self.who.user.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            approvers,
         };
         let payload = Payload::from(started.clone());
         let data = raw(&payload)?;

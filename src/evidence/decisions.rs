@@ -20,9 +20,13 @@ pub(super) fn signed<'a>(
             continue;
         };
         if let Ok(Some(signer)) = decision.signer(run) {
+            // A server's key is not that of whoever answered.
+            let who = match &decision.via {
+                Some(_) => "flowctl-serve".to_owned(),
+                None => principal(&decision.by),
+            };
             keys.insert(format!(
-                "{} namespaces=\"{NAMESPACE}\" {}\n",
-                principal(&decision.by),
+                "{who} namespaces=\"{NAMESPACE}\" {}\n",
                 signer.public_key
             ));
         }

@@ -6,7 +6,7 @@ use super::TestCase;
 use super::material::documents;
 use super::node_log;
 use crate::id::RunId;
-use crate::run::{ApprovalDecided, Decision, Payload, StagedFile};
+use crate::run::{ApprovalDecided, Payload, StagedFile};
 use crate::store::Record;
 use crate::value::{Digest, Object};
 
@@ -105,10 +105,7 @@ impl Story {
                 one_line(&data.reason),
             )),
             Payload::ApprovalDecided(data) => {
-                let verb = match data.decision {
-                    Decision::Approved => "approved",
-                    Decision::Rejected => "rejected",
-                };
+                let verb = data.decision.word();
                 let comment = data
                     .comment
                     .as_deref()
@@ -121,6 +118,14 @@ impl Story {
                     self.signed.push((record.seq, data.clone()));
                 }
                 self.answers.push(data);
+            }
+            Payload::Rewound(data) => {
+                // What was found out before is history.
+                self.tests.clear();
+                self.hands.push(format!(
+                    "round {} began at `{}`, sent back by {} at {ts}",
+                    data.round, data.target, data.by
+                ));
             }
             Payload::DecisionRefused(data) => {
                 self.spoken.push(format!(

@@ -53,6 +53,33 @@ impl InputType {
             Self::Object => "object",
         }
     }
+
+    /// Reads what somebody wrote: text as it stands for strings, JSON or YAML for everything else.
+    ///
+    /// # Errors
+    /// A sentence fragment, when the text is not YAML.
+    pub(super) fn read(self, text: &str) -> Result<Value, String> {
+        if self == Self::String {
+            return Ok(Value::String(text.to_owned()));
+        }
+        let source = Arc::new(Source::new("the value", text));
+        let mut problems = Diagnostics::default();
+        let node = crate::yaml::load(&source, &mut problems);
+        match (node, problems.iter().next()) {
+            (Some(node), None) => match node.to_value() {
+                // `-i target_clouds=azure,aws` is what people type first.
+                Value::String(text) if self == Self::List => Ok(text
+                    .split(',')
+                    .map(|item| Value::String(item.trim().to_owned()))
+                    .collect()),
+                value => Ok(value),
+            },
+            (_, problem) => {
+                Err(problem
+                    .map_or_else(|| "not YAML".to_owned(), |problem| problem.message.clone()))
+            }
+        }
+    }
 }
 
 /// A declared flow input.
@@ -82,10 +109,28 @@ impl InputDecl {
         source: &Arc<Source>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
-        let what = format!("the input `{}`", entry.key);
+        Self::decode_as("input", entry, source, problems)
+    }
+
+    /// Decodes what is declared as inputs are; `kind` is what it is called.
+    pub(super) fn decode_as(
+        kind: &str,
+        entry: &Entry,
+        source: &Arc<Source>,
+        problems: &mut Diagnostics,
+    ) -> Option<Self> {
+        let what = format!("the {kind} `{}`", entry.key);
         let tables = [keys::INPUT, keys::INPUT_KEYWORDS];
         let mut cursor = Cursor::open(&entry.value, &what, &tables, source, problems)?;
-        cursor.check_name("an input", &entry.key, entry.key_span);
+        cursor.check_name(
+            if kind == "input" {
+                "an input"
+            } else {
+                "a field"
+            },
+            &entry.key,
+            entry.key_span,
+        );
         if cursor.get("type").is_none() {
             cursor.missing(
                 &what,
@@ -192,26 +237,10 @@ impl InputDecl {
     /// A sentence fragment, when the text is not YAML.
     pub fn read(&self, text: &str) -> Result<Value, String> {
         // Prompt Flow makes the value of the text itself, when the run begins.
-        if self.input_type == InputType::String || self.kind.is_some() {
+        if self.kind.is_some() {
             return Ok(Value::String(text.to_owned()));
         }
-        let source = Arc::new(Source::new("the value", text));
-        let mut problems = Diagnostics::default();
-        let node = crate::yaml::load(&source, &mut problems);
-        match (node, problems.iter().next()) {
-            (Some(node), None) => match node.to_value() {
-                // `-i target_clouds=azure,aws` is what people type first.
-                Value::String(text) if self.input_type == InputType::List => Ok(text
-                    .split(',')
-                    .map(|item| Value::String(item.trim().to_owned()))
-                    .collect()),
-                value => Ok(value),
-            },
-            (_, problem) => {
-                Err(problem
-                    .map_or_else(|| "not YAML".to_owned(), |problem| problem.message.clone()))
-            }
-        }
+        self.input_type.read(text)
     }
 
     fn expected_string(&self) -> String {

@@ -12,6 +12,14 @@ pub(crate) struct Key {
     pub(super) doc: &'static str,
 }
 
+impl Key {
+    /// Its name.
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 pub(crate) const fn key(name: &'static str, schema: fn() -> Value, doc: &'static str) -> Key {
     Key { name, schema, doc }
 }
@@ -176,6 +184,11 @@ pub(super) const NODE: &[Key] = &[
         "The registered persona; by default the node's name.",
     ),
     key(
+        "model",
+        || json!({ "$ref": "#/$defs/model" }),
+        "A language model that proposes the persona's output; the persona's own code decides.",
+    ),
+    key(
         "skill",
         text,
         "The skill folder; by default the node's name.",
@@ -285,6 +298,36 @@ pub(super) const NODE: &[Key] = &[
     ),
 ];
 
+/// The keys of a persona's model.
+pub(super) const MODEL: &[Key] = &[
+    key(
+        "connection",
+        word,
+        "The connection through which the model is asked.",
+    ),
+    key("model", word, "The model's name."),
+    key(
+        "deployment",
+        word,
+        "The deployment's name, instead of `model`.",
+    ),
+    key(
+        "parameters",
+        || json!({ "type": "object" }),
+        "Parameters of the call: `temperature`, `max_tokens`, `seed`, …",
+    ),
+    key(
+        "charter",
+        word,
+        "What the model is to do: text, or a text file relative to this one.",
+    ),
+    key(
+        "on_invalid",
+        || json!({ "enum": ["fail", "draft"] }),
+        "What a second answer that breaks the contract does: the node fails, or what its own code gave is taken.",
+    ),
+];
+
 pub(super) const ACTIVATE: &[Key] = &[
     key("when", || json!(true), "The value that is compared."),
     key("is", || json!(true), "What it must equal."),
@@ -347,13 +390,17 @@ pub(super) const APPROVAL: &[Key] = &[
     ),
     key(
         "form",
-        || json!(true),
-        "Fields to fill in with the answer; not in this version.",
+        || json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/input" } }),
+        "Fields to fill in with a yes, declared as inputs are; `${approval.form.NAME}` reads one.",
     ),
 ];
 
 fn text() -> Value {
     json!({ "type": "string" })
+}
+
+fn word() -> Value {
+    json!({ "type": "string", "pattern": "[^\\s]" })
 }
 
 fn count() -> Value {

@@ -16,6 +16,7 @@ mod keys;
 mod model;
 mod node;
 mod notify;
+mod persona;
 mod policy;
 mod promptflow;
 mod schema;
@@ -29,10 +30,12 @@ pub use input::{InputDecl, InputType};
 pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
-    Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Flow,
+    Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Field, Flow,
     GateScope, InputBinding, KindDecl, Moment, NodeDecl, NotifyDecl, NotifyTarget, OnError, Order,
     ProcessDecl, ProcessOutput, Retry, RetryOn, Spanned,
 };
+pub use persona::{Charter, ModelDecl, OnInvalid};
 pub use promptflow::Variant;
 pub use schema::json_schema;
+pub(crate) use schema::mapping as mapping_schema;
 pub use selection::{Batch, Part, ROWS, Selection};

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use serde_json::json;
 
-use super::input::InputDecl;
+use super::input::{InputDecl, InputType};
+use super::persona::ModelDecl;
 use crate::diagnostic::{Source, Span};
 use crate::expr::{Binding, Template};
 use crate::id::NodeName;
-use crate::value::Value;
+use crate::value::{Object, Value};
 use crate::yaml;
 
 /// A value and where it stands.
@@ -138,8 +140,8 @@ pub struct NodeDecl {
 /// What a node runs.
 #[derive(Clone, Debug)]
 pub enum KindDecl {
-    /// A registered persona.
-    Persona(Spanned<String>),
+    /// A registered persona, perhaps with a model that proposes.
+    Persona(Spanned<String>, Option<Box<ModelDecl>>),
     /// A skill folder.
     Skill(Spanned<String>),
     /// A registered tool, by its own name.
@@ -161,7 +163,7 @@ impl KindDecl {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Persona(_) => "persona",
+            Self::Persona(..) => "persona",
             Self::Skill(_) => "skill",
             Self::Tool(_) => "tool",
             Self::Process(_) => "process",
@@ -324,7 +326,7 @@ pub struct RetryOn {
 }
 
 /// `approval:`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApprovalDecl {
     /// What the gate holds back.
     pub scope: GateScope,
@@ -332,6 +334,83 @@ pub struct ApprovalDecl {
     pub timeout: Option<Duration>,
     /// What happens then.
     pub on_timeout: Expiry,
+    /// Who may answer: users, and groups as `@group`; whoever is known when empty.
+    pub approvers: Vec<String>,
+    /// How many must say yes.
+    pub quorum: u32,
+    /// Whether those who asked for the run may not answer.
+    pub separation_of_duties: bool,
+    /// What a yes must fill in, by name.
+    pub form: IndexMap<String, Field>,
+}
+
+impl Default for ApprovalDecl {
+    fn default() -> Self {
+        Self {
+            scope: GateScope::default(),
+            timeout: None,
+            on_timeout: Expiry::default(),
+            approvers: Vec::new(),
+            quorum: 1,
+            separation_of_duties: false,
+            form: IndexMap::new(),
+        }
+    }
+}
+
+impl ApprovalDecl {
+    /// Whether the gate needs to know who people are.
+    #[must_use]
+    pub fn names_people(&self) -> bool {
+        !self.approvers.is_empty() || self.quorum > 1 || self.separation_of_duties
+    }
+
+    /// The JSON Schema of what a yes fills in; none when it fills in nothing.
+    #[must_use]
+    pub fn form_schema(&self) -> Option<Value> {
+        let required = self
+            .form
+            .iter()
+            .filter(|(_, field)| field.default.is_none());
+        let required: Vec<&String> = required.map(|(name, _)| name).collect();
+        let properties: Object = self
+            .form
+            .iter()
+            .map(|(name, field)| {
+                let mut schema = field.schema.clone();
+                if let Some(default) = &field.default {
+                    schema["default"] = default.clone();
+                }
+                (name.clone(), schema)
+            })
+            .collect();
+        (!self.form.is_empty()).then(|| {
+            json!({
+                "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+            })
+        })
+    }
+}
+
+/// A field of a gate's form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// What it must be.
+    pub input_type: InputType,
+    /// The JSON Schema that its values satisfy.
+    pub schema: Value,
+    /// The value when none is given.
+    pub default: Option<Value>,
+}
+
+impl Field {
+    /// Reads what somebody wrote: text as it stands for strings, JSON or YAML for everything else.
+    ///
+    /// # Errors
+    /// A sentence fragment, when the text is not YAML.
+    pub fn read(&self, text: &str) -> Result<Value, String> {
+        self.input_type.read(text)
+    }
 }
 
 /// What a gate holds back while it waits.

@@ -15,8 +15,9 @@ use crate::value::Value;
 use crate::yaml::{Kind, Node};
 
 /// Which keys only one kind of node has.
-const KIND_KEYS: [(&str, &str); 13] = [
+const KIND_KEYS: [(&str, &str); 14] = [
     ("persona", "persona"),
+    ("persona", "model"),
     ("skill", "skill"),
     ("flow", "flow"),
     ("process", "command"),
@@ -229,7 +230,10 @@ pub(super) fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Optio
     let named =
         |cursor: &mut Cursor<'_, '_>, key: &str| cursor.text(key).unwrap_or_else(|| name.clone());
     match word.as_str() {
-        "persona" => Some(KindDecl::Persona(named(cursor, "persona"))),
+        "persona" => {
+            let name = named(cursor, "persona");
+            Some(KindDecl::Persona(name, super::persona::model(cursor)))
+        }
         "skill" => Some(KindDecl::Skill(named(cursor, "skill"))),
         "approval" => Some(KindDecl::Approval),
         "process" => process(cursor, name),

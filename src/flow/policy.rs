@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use super::cursor::Cursor;
+use super::input::InputDecl;
 use super::keys;
 use super::model::{
-    Activate, ApprovalDecl, Backoff, Expiry, GateScope, OnError, Retry, RetryOn, Spanned,
+    Activate, ApprovalDecl, Backoff, Expiry, Field, GateScope, OnError, Retry, RetryOn, Spanned,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Binding;
@@ -187,6 +190,10 @@ pub(super) fn approval(cursor: &mut Cursor<'_, '_>) -> Option<Spanned<ApprovalDe
                 &[("reject", Expiry::Reject), ("fail", Expiry::Fail)],
             )
             .unwrap_or_default(),
+        approvers: approvers(&mut inner),
+        quorum: quorum(&mut inner).unwrap_or(1),
+        separation_of_duties: inner.boolean("separation_of_duties").unwrap_or(false),
+        form: form(&mut inner),
     };
     if inner.get("on_timeout").is_some() && inner.get("timeout").is_none() {
         let node = inner.get("on_timeout").expect("it was just found");
@@ -200,62 +207,62 @@ pub(super) fn approval(cursor: &mut Cursor<'_, '_>) -> Option<Spanned<ApprovalDe
             .help("add `timeout: 72h`"),
         );
     }
-    needs_approvers(&mut inner);
-    if let Some(entry) = inner.entry("form") {
-        inner.problems.push(
-            Diagnostic::error(
-                Code::NotSupported,
-                "`form` is not carried out in this version",
-                source,
-                entry.key_span,
-            )
-            .help("remove it; `--comment` takes free text"),
-        );
-    }
     Some(Spanned { value, span })
 }
 
-/// Policy that names people cannot hold while anybody who can run the program is "the approver".
-fn needs_approvers(cursor: &mut Cursor<'_, '_>) {
-    let source = cursor.source;
-    if let Some(node) = cursor.get("quorum")
-        && integer(node, 1..=i64::MAX).is_none()
-    {
-        cursor.wrong_type(node, "`quorum`", "a whole number from 1");
-        return;
-    }
-    cursor.boolean("separation_of_duties");
-    let items = cursor.list("approvers").unwrap_or_default();
-    for item in items
-        .iter()
-        .filter(|item| !matches!(item.kind, Kind::Text(_)))
-    {
-        cursor.wrong_type(item, "an approver", "a string");
-    }
-    for (key, needs) in [
-        ("approvers", !items.is_empty()),
-        (
-            "quorum",
-            cursor
-                .get("quorum")
-                .and_then(|node| integer(node, 2..=i64::MAX))
-                .is_some(),
-        ),
-        (
-            "separation_of_duties",
-            cursor
-                .get("separation_of_duties")
-                .is_some_and(|node| node.to_value() == Value::Bool(true)),
-        ),
-    ] {
-        if needs && let Some(entry) = cursor.entry(key) {
+/// Who may answer: names and `@groups`, each once.
+fn approvers(cursor: &mut Cursor<'_, '_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for item in cursor.list("approvers").unwrap_or_default() {
+        let Kind::Text(name) = &item.kind else {
+            cursor.wrong_type(item, "an approver", "a string");
+            continue;
+        };
+        let bare = name.strip_prefix('@').unwrap_or(name);
+        if bare.is_empty() || bare.contains(char::is_whitespace) {
+            let message = format!("`{name}` is no name of a user or group");
             cursor.problems.push(
-                Diagnostic::error(Code::ApproversNeeded, format!("`{key}` needs an `approvers.yaml`"), source, entry.key_span)
-                    .label("nobody could be told apart")
-                    .help(format!("remove `{key}`: without `approvers.yaml` the operating-system user decides, recorded as `unverified`")),
+                Diagnostic::error(Code::BadValue, message, cursor.source, item.span).help(
+                    "write names of `approvers.yaml`: `ada` for a user, `'@security'` for a group",
+                ),
             );
+        } else if !names.contains(name) {
+            names.push(name.clone());
         }
     }
+    names
+}
+
+fn quorum(cursor: &mut Cursor<'_, '_>) -> Option<u32> {
+    let node = cursor.get("quorum")?;
+    let quorum = integer(node, 1..=1_000).and_then(|quorum| u32::try_from(quorum).ok());
+    if quorum.is_none() {
+        cursor.wrong_type(node, "`quorum`", "a whole number from 1 to 1000");
+    }
+    quorum
+}
+
+/// What a yes fills in: fields in the form of the flow's inputs.
+fn form(cursor: &mut Cursor<'_, '_>) -> IndexMap<String, Field> {
+    let mut fields = IndexMap::new();
+    let Some(node) = cursor.get("form") else {
+        return fields;
+    };
+    let Kind::Map(entries) = &node.kind else {
+        cursor.wrong_type(node, "`form`", "a mapping of fields");
+        return fields;
+    };
+    for entry in entries {
+        if let Some(input) = InputDecl::decode_as("field", entry, cursor.source, cursor.problems) {
+            let field = Field {
+                input_type: input.input_type,
+                schema: input.schema,
+                default: input.default,
+            };
+            fields.insert(entry.key.clone(), field);
+        }
+    }
+    fields
 }
 
 pub(super) fn on_error(cursor: &mut Cursor<'_, '_>) -> OnError {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::keys::{
-    ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, NODE, NOTIFY, RETRY,
+    ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, MODEL, NODE, NOTIFY, RETRY,
 };
 use crate::value::{Object, Value};
 
@@ -20,6 +20,8 @@ pub fn json_schema() -> Value {
     ]);
     let mut notify = mapping(&[NOTIFY], &["on"]);
     notify["anyOf"] = json!([{ "required": ["command"] }, { "required": ["url"] }]);
+    let mut model = mapping(&[MODEL], &["connection", "charter"]);
+    model["anyOf"] = json!([{ "required": ["model"] }, { "required": ["deployment"] }]);
     let mut schema = mapping(&[FLOW], &["nodes"]);
     let rest = std::mem::take(&mut schema);
     let mut schema = Object::new();
@@ -40,6 +42,7 @@ pub fn json_schema() -> Value {
         json!({
             "input": mapping(&[INPUT, INPUT_KEYWORDS], &["type"]),
             "node": node,
+            "model": model,
             "activate": mapping(&[ACTIVATE], &["when", "is"]),
             "retry": mapping(&[RETRY], &["attempts"]),
             "backoff": mapping(&[BACKOFF], &[]),
@@ -50,7 +53,8 @@ pub fn json_schema() -> Value {
     Value::Object(schema)
 }
 
-fn mapping(tables: &[&[Key]], required: &[&str]) -> Value {
+/// The schema of a mapping with the keys of these tables.
+pub(crate) fn mapping(tables: &[&[Key]], required: &[&str]) -> Value {
     let properties: Object = tables
         .iter()
         .flat_map(|table| table.iter())
@@ -125,7 +129,11 @@ mod tests {
                 .expect("an object")
                 .remove("activate");
         }
+        if place == "model" {
+            flow["nodes"][0]["model"] = json!({ "connection": "c", "model": "m", "charter": "x" });
+        }
         let target = match place {
+            "model" => &mut flow["nodes"][0]["model"],
             "flow" => &mut flow,
             "input" => &mut flow["inputs"]["i"],
             "node" => &mut flow["nodes"][0],
@@ -182,14 +190,17 @@ mod tests {
             json!({"a": "b"}),
             json!({"a": null}),
             json!({"attempts": 2}),
+            json!({"connection": "c", "model": "m", "charter": "x"}),
+            json!({"connection": "c", "deployment": "m"}),
             json!({"type": "string"}),
             json!({"a": {"type": "string"}}),
             json!([{"name": "n", "type": "persona"}]),
         ];
-        let places: [(&str, &[&[Key]]); 8] = [
+        let places: [(&str, &[&[Key]]); 9] = [
             ("flow", &[FLOW]),
             ("input", &[INPUT, INPUT_KEYWORDS]),
             ("node", &[NODE]),
+            ("model", &[MODEL]),
             ("retry", &[RETRY]),
             ("backoff", &[BACKOFF]),
             ("approval", &[APPROVAL]),

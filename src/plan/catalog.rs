@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, Source};
-use crate::flow::{CodeDecl, Flow, NodeDecl, Part, Selection};
+use crate::flow::{CodeDecl, Flow, ModelDecl, NodeDecl, Part, Selection};
 use crate::id::ToolName;
 use crate::port::{Effect, Signature};
 use crate::value::Digest;
@@ -43,6 +43,8 @@ pub trait Catalog {
     fn tool(&self, name: &str) -> Found;
     /// What a node of Python code, or of a template, runs; the flow says where its files are.
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found;
+    /// What runs a persona whose output a model proposes.
+    fn model(&self, flow: &Flow, node: &NodeDecl, model: &ModelDecl, persona: ToolInfo) -> Found;
     /// What an `http` node runs.
     fn http(&self, flow: &Flow, node: &NodeDecl) -> Found;
     /// What is wanted of the flow.

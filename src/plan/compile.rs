@@ -161,7 +161,7 @@ impl Compiler<'_> {
 
     fn step(&mut self, flow: &Flow, node: &NodeDecl) -> Option<Step> {
         let (kind, name, code) = match &node.kind {
-            KindDecl::Persona(name) => ("persona", name, Code::UnknownPersona),
+            KindDecl::Persona(name, _) => ("persona", name, Code::UnknownPersona),
             KindDecl::Skill(name) => ("skill", name, Code::UnknownSkill),
             KindDecl::Tool(name) => ("tool", name, Code::UnknownTool),
             KindDecl::Process(process) => return Some(Step::Process(Box::new(process.clone()))),
@@ -191,6 +191,12 @@ impl Compiler<'_> {
             "persona" => self.catalog.persona(&name.value),
             "skill" => self.catalog.skill(&name.value),
             _ => self.catalog.tool(&name.value),
+        };
+        let found = match (found, &node.kind) {
+            (Found::Tool(info), KindDecl::Persona(_, Some(model))) => {
+                self.catalog.model(flow, node, model, *info)
+            }
+            (found, _) => found,
         };
         match found {
             Found::Tool(info) => Some(Step::Tool(info)),
@@ -359,6 +365,10 @@ fn plan_node(
         retry: decl.retry.clone(),
         timeout: decl.timeout,
         gate,
+        gate_span: decl
+            .approval
+            .as_ref()
+            .map_or(Span::default(), |approval| approval.span),
         on_error,
         stands_in_for: None,
         evidence: decl.evidence.unwrap_or(by_kind),

@@ -65,7 +65,7 @@ pub(super) fn offers(node: &PlanNode, scopes: &Scopes<'_>) -> Ports {
 pub(super) fn output_schema(node: &PlanNode, scopes: &Scopes<'_>) -> Value {
     let one = match &node.step {
         Step::Process(process) if process.output == ProcessOutput::Json => json!(true),
-        Step::Gate => approval_schema(),
+        Step::Gate => approval_schema(node),
         Step::Tool(_) | Step::Process(_) | Step::Flow(_) => {
             let ports = offers(node, scopes);
             let open = matches!(&node.step, Step::Tool(tool) if tool.signature.open);
@@ -91,17 +91,32 @@ pub(super) fn output_schema(node: &PlanNode, scopes: &Scopes<'_>) -> Value {
 }
 
 /// What a gate's decision looks like; `${approval}` and the output of `type: approval`.
-pub(super) fn approval_schema() -> Value {
+pub(super) fn approval_schema(node: &PlanNode) -> Value {
     let text = json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "properties": {
-            "decision": { "enum": ["approved"] }, "by": text, "at": text, "comment": { "type": ["string", "null"] },
-            "identity": text, "digest": text, "round": { "type": "integer" }, "gate": text
-        },
-        "required": ["decision", "by", "at", "identity", "digest", "round", "gate"]
-    })
+    let comment = json!({ "type": ["string", "null"] });
+    let mut properties = json!({
+        "decision": { "enum": ["approved"] }, "by": text, "at": text, "comment": comment,
+        "identity": text, "digest": text, "round": { "type": "integer" }, "gate": text
+    });
+    if let Some(gate) = &node.gate {
+        if let Some(mut form) = gate.form_schema() {
+            // What was left out has its default.
+            form["required"] = gate.form.keys().cloned().collect::<Vec<_>>().into();
+            properties["form"] = form;
+        }
+        if gate.quorum > 1 {
+            properties["approvals"] = json!({ "type": "array", "items": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": { "by": text, "at": text, "comment": comment, "identity": text },
+                "required": ["by", "at", "comment", "identity"]
+            } });
+        }
+    }
+    let required: Vec<&String> = properties
+        .as_object()
+        .map_or_else(Vec::new, |all| all.keys().collect());
+    json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
 /// What a path finds in a node's output; and the named contract, when it is exactly a port.

@@ -139,6 +139,8 @@ pub struct PlanNode {
     pub timeout: Option<Duration>,
     /// Waits for a yes.
     pub gate: Option<ApprovalDecl>,
+    /// Where it is written.
+    pub gate_span: Span,
     /// What a final failure does.
     pub on_error: Fallback,
     /// The node for which this one stands in.

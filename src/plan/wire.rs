@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::contract::{Ports, Scopes, lookup_output, offers};
+use super::contract::{Ports, Scopes, approval_schema, lookup_output, offers};
 use super::model::{NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Path, Reference, Text, Use};
@@ -41,7 +41,7 @@ pub(super) fn connect<'s>(
             };
             let inputs = wiring.inputs(at, decl, node, &mut schemas, problems);
             let uses = decl.uses();
-            wiring.check_references(uses.iter().map(|(used, _)| used), problems);
+            wiring.check_references(uses.iter().map(|(used, _)| used), Some(node), problems);
             let mut reads: Vec<NodeId> = inputs
                 .iter()
                 .flat_map(|wire| wire.binding.uses())
@@ -72,6 +72,7 @@ pub(super) fn connect<'s>(
             .flat_map(|output| output.binding.uses())
             .collect::<Vec<_>>()
             .iter(),
+        None,
         problems,
     );
 }
@@ -469,6 +470,17 @@ impl Wiring<'_, '_> {
                 };
                 (Port::new(&port.name, schema, ""), format!("`{reference}`"))
             }
+            Head::Approval => {
+                let node = self.names.get(decl.name.value.as_str());
+                let node = node.and_then(|id| self.nodes[id.index()].as_ref());
+                let (Some(node), Some(steps)) = (node, reference.path.steps()) else {
+                    return;
+                };
+                let Lookup::Found(schema) = lookup(&approval_schema(node), steps) else {
+                    return;
+                };
+                (Port::new(&port.name, schema, ""), format!("`{reference}`"))
+            }
             _ => return,
         };
         self.check_fit(decl, port, &given, &who, reference.span, None, problems);
@@ -525,6 +537,7 @@ impl Wiring<'_, '_> {
     fn check_references<'u>(
         &self,
         uses: impl Iterator<Item = &'u Use<'u>>,
+        at: Option<&PlanNode>,
         problems: &mut Diagnostics,
     ) {
         for used in uses {
@@ -552,6 +565,15 @@ impl Wiring<'_, '_> {
                         continue;
                     };
                     (lookup(&input.schema, steps), format!("the input `{name}`"))
+                }
+                Head::Approval => {
+                    let (Some(node), Some(steps)) = (at, reference.path.steps()) else {
+                        continue;
+                    };
+                    (
+                        lookup(&approval_schema(node), steps),
+                        "the answer".to_owned(),
+                    )
                 }
                 _ => continue,
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::event::{Decision, Event, FailureRecord, FlowChanged, Payload};
 use super::instance::{ContextId, Instance, InstanceId, NodeState, OutputRef, Request};
 use super::ready::Stage;
+use super::rewind::Rewind;
 use super::state::{RunState, Status};
 use crate::flow::Expiry;
 use crate::id::NodePath;
@@ -58,6 +59,10 @@ impl Adoption {
                 state.subject.clone_from(&data.subject);
             }
             _ => {}
+        }
+        if let Payload::Rewound(data) = &event.payload {
+            state.rewinds.push(Rewind::of(data));
+            state.round = state.round.max(data.round);
         }
         if self.kept.contains(&event.seq) {
             state.apply(plan, event)?;
@@ -164,6 +169,8 @@ impl RunState {
                     deadline: data.deadline,
                     on_timeout: data.on_timeout,
                     files: Arc::from(data.files.as_slice()),
+                    round: event.round,
+                    yeses: Vec::new(),
                     decision: None,
                 }));
                 self.waiting.insert(id);
@@ -175,24 +182,36 @@ impl RunState {
                     return Err(format!("`{}` does not wait", data.node));
                 }
                 self.decisions.insert(data.id.clone());
+                let quorum = self.quorum(plan, id);
                 let instance = self.instance_mut(id);
                 let request = instance.request.as_mut().ok_or("there is no request")?;
                 if request.digest != data.digest {
                     return Err("the decision names another digest".to_owned());
                 }
-                request.decision = Some(data.clone());
                 instance.records.push(event.seq);
+                if data.decision == Decision::Approved {
+                    request.yeses.push(data.clone());
+                    if request.yeses.len() < quorum {
+                        return Ok(());
+                    }
+                }
+                request.decision = Some(data.clone());
                 instance.state = NodeState::Pending;
                 self.waiting.remove(&id);
                 self.status = Status::Running;
                 match data.decision {
                     Decision::Approved => self.make_ready(plan, id),
+                    Decision::SentBack => {
+                        self.back_to(plan, id, data)?;
+                        self.sent_back = Some(data.clone());
+                    }
                     Decision::Rejected => {
                         let reason = data.comment.clone().unwrap_or_default();
                         self.rejection = Some((data.node.clone(), Some(data.by.clone()), reason));
                     }
                 }
             }
+            Payload::Rewound(data) => self.rewound(plan, data, event.seq)?,
             Payload::DecisionRefused(data) => {
                 self.decisions.insert(data.decision.id.clone());
             }

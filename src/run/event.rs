@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::approvers::Pinned;
 use crate::flow::Expiry;
 use crate::id::NodePath;
 use crate::value::{Digest, Object, Value};
@@ -96,6 +97,8 @@ payloads! {
     ApprovalRequested = "approval_requested",
     /// A gate was answered.
     ApprovalDecided = "approval_decided",
+    /// Work was sent back: a node and what depends on it run again.
+    Rewound = "rewound",
     /// An answer did not count.
     DecisionRefused = "decision_refused",
     /// A gate's time was up.
@@ -141,10 +144,13 @@ pub struct RunStarted {
     pub inputs: Object,
     /// The environment variables that the flow names, as they were.
     pub env: Object,
-    /// Who started it: the operating-system user.
+    /// Who started it: the operating-system user, or who is at the web page.
     pub by: String,
     /// The version of flowctl.
     pub version: String,
+    /// Who could approve when the run began; later edits of `approvers.yaml` only take away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvers: Option<Box<Pinned>>,
 }
 
 /// Data of `run_resumed`.
@@ -220,9 +226,30 @@ pub struct ApprovalRequested {
     pub inputs: Value,
     /// The staged files, and what was in the workspace in their place.
     pub files: Vec<StagedFile>,
+    /// Who may answer: users and `@groups`; whoever is in `approvers.yaml` when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// How many must say yes.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub quorum: u32,
+    /// Whether those who asked for the run may not answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub separation_of_duties: bool,
+    /// What a yes must fill in, as a JSON Schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
 }
 
-/// A yes or a no.
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_one(quorum: &u32) -> bool {
+    *quorum == 1
+}
+
+/// A yes, a no, or once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -230,6 +257,20 @@ pub enum Decision {
     Approved,
     /// No.
     Rejected,
+    /// Not yet: an earlier node is to run again, with what was said.
+    SentBack,
+}
+
+impl Decision {
+    /// The word for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::SentBack => "sent back",
+        }
+    }
 }
 
 /// Data of `approval_decided`.
@@ -249,7 +290,17 @@ pub struct ApprovalDecided {
     pub at: Timestamp,
     /// What they said.
     pub comment: Option<String>,
-    /// How it is known who they are: `unverified`, or `ssh-key` and the fingerprint of the key.
+    /// What they filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Object>,
+    /// The node that is to run again, of work that is sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<NodePath>,
+    /// How the server that took the answer knew who it was: `token ID`, `proxy HEADER`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// How it is known who they are: `unverified`, `ssh-key` and the fingerprint of the key, or
+    /// `server`, the fingerprint of its key, and how it knew.
     pub identity: String,
     /// What they signed, if they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,6 +314,21 @@ pub struct SignedStatement {
     pub statement: String,
     /// The signature as `ssh-keygen -Y sign` writes it.
     pub ssh: String,
+}
+
+/// Data of `rewound`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rewound {
+    /// The gate.
+    pub node: NodePath,
+    /// The node that runs again, with all that depends on it.
+    pub target: NodePath,
+    /// What was said.
+    pub feedback: String,
+    /// Who said it.
+    pub by: String,
+    /// The round that begins.
+    pub round: u32,
 }
 
 /// Data of `decision_refused`.

@@ -99,7 +99,11 @@ pub struct Request {
     pub on_timeout: Expiry,
     /// The files as they were shown.
     pub files: Arc<[StagedFile]>,
-    /// The answer.
+    /// The round in which it was asked.
+    pub round: u32,
+    /// The yeses so far, each of another person.
+    pub yeses: Vec<ApprovalDecided>,
+    /// The answer that settled it: the last yes that it takes, a no, or work sent back.
     pub decision: Option<ApprovalDecided>,
 }
 

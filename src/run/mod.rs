@@ -6,11 +6,13 @@
 //! back. `docs/design.md` draws the states.
 
 mod apply;
+mod electorate;
 mod event;
 mod instance;
 mod next;
 mod ready;
 mod resume;
+mod rewind;
 mod settle;
 mod signature;
 mod state;
@@ -19,14 +21,16 @@ mod state;
 mod simulation;
 
 pub use apply::{Adoption, IllegalTransition};
+pub use electorate::Electorate;
 pub use event::{
     ApprovalDecided, ApprovalExpired, ApprovalRequested, CancelRequested, ConditionEvaluated,
     Decision, DecisionRefused, Event, External, FailureRecord, FlowChanged, ForeachExpanded,
     NodeBypassed, NodeCancelled, NodeFailed, NodeStarted, NodeSucceeded, Payload, PublishStarted,
-    RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted,
+    Rewound, RunCancelled, RunFailed, RunPaused, RunRejected, RunResumed, RunSealed, RunStarted,
     RunSucceeded, SignedStatement, StagedFile, Stale, SubflowStarted,
 };
 pub use instance::{Instance, InstanceId, NodeState, OutputRef, Request};
 pub use next::{Action, Next};
-pub use signature::{NAMESPACE, Signer, fingerprint};
+pub use rewind::Rewind;
+pub use signature::{NAMESPACE, Signer};
 pub use state::{RunState, Status};

@@ -35,6 +35,8 @@ pub enum Action {
         /// What failed inside.
         cause: InstanceId,
     },
+    /// Bring `rewound`: work is sent back, and nothing runs any more.
+    Rewind,
     /// Bring `run_paused`.
     Pause,
     /// Publish the files; bring `run_succeeded` or `run_failed`.
@@ -87,6 +89,18 @@ impl RunState {
         if let Some((gate, _, _)) = &self.rejection {
             let actions = if self.running.is_empty() {
                 vec![Action::FinishRejected(gate.clone())]
+            } else {
+                Vec::new()
+            };
+            return Next {
+                actions,
+                wake_at: None,
+            };
+        }
+        if self.sent_back.is_some() {
+            // What is under way comes to its end first: an effect half made helps nobody.
+            let actions = if self.running.is_empty() && self.unreleased.is_empty() {
+                vec![Action::Rewind]
             } else {
                 Vec::new()
             };
@@ -171,7 +185,10 @@ impl RunState {
         let at = |id: InstanceId, wanted: &dyn Fn(Stage) -> bool| {
             self.todo.contains(&id) && wanted(self.stage(plan, id))
         };
-        let open = !self.status.ended() && self.cancelling.is_none() && self.rejection.is_none();
+        let open = !self.status.ended()
+            && self.cancelling.is_none()
+            && self.rejection.is_none()
+            && self.sent_back.is_none();
         match action {
             Action::Bypass(id, _) => open && at(*id, &|stage| matches!(stage, Stage::Bypass(_))),
             Action::Evaluate(id) => open && at(*id, &|stage| stage == Stage::Evaluate),
@@ -191,7 +208,8 @@ impl RunState {
             }
             Action::Expire(id) => open && self.waiting.contains(id),
             // These come alone.
-            Action::Pause
+            Action::Rewind
+            | Action::Pause
             | Action::Publish
             | Action::FinishFailed(_)
             | Action::FinishRejected(_)

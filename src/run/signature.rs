@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::event::{ApprovalDecided, SignedStatement};
 use crate::id::RunId;
-use crate::value::canonical;
+use crate::value::{Value, canonical};
 
 /// The namespace of the signatures; it keeps them from being taken for anything else, and
 /// anything else from being taken for them.
@@ -38,7 +38,7 @@ impl ApprovalDecided {
     /// The bytes that are signed: who says what about which digest of which run, and when.
     #[must_use]
     pub fn statement(&self, run: &RunId) -> String {
-        let bytes = canonical(&json!({
+        let mut statement = json!({
             "v": VERSION,
             "run": run,
             "node": self.node,
@@ -48,7 +48,18 @@ impl ApprovalDecided {
             "at": self.at.to_string(),
             "id": self.id,
             "comment": self.comment,
-        }));
+        });
+        // Left out where there is nothing to say, as it was before they were thought of.
+        for (key, value) in [
+            ("form", self.form.clone().map(Value::Object)),
+            ("target", self.target.as_ref().map(|target| json!(target))),
+            ("via", self.via.clone().map(Value::String)),
+        ] {
+            if let Some(value) = value {
+                statement[key] = value;
+            }
+        }
+        let bytes = canonical(&statement);
         String::from_utf8(bytes).expect("JSON is UTF-8")
     }
 
@@ -92,22 +103,7 @@ fn verify(signed: &SignedStatement) -> Result<Signer, String> {
     })
 }
 
-/// The fingerprint of a public key, from a line as `ssh-add -L` or a `.pub` file has it.
-#[cfg(feature = "sign")]
-#[must_use]
-pub fn fingerprint(line: &str) -> Option<String> {
-    let key = ssh_key::PublicKey::from_openssh(line).ok()?;
-    Some(key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
-}
-
 #[cfg(not(feature = "sign"))]
 fn verify(_: &SignedStatement) -> Result<Signer, String> {
     Err("this flowctl was built without `sign`, and cannot check signatures".to_owned())
-}
-
-/// The fingerprint of a public key: never known without the feature `sign`.
-#[cfg(not(feature = "sign"))]
-#[must_use]
-pub fn fingerprint(_: &str) -> Option<String> {
-    None
 }

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diagnostic::{Diagnostics, Source};
-use crate::flow::{CodeDecl, Expiry, Flow, NodeDecl};
+use crate::flow::{CodeDecl, Expiry, Flow, ModelDecl, NodeDecl};
 use crate::id::NodePath;
-use crate::plan::{Catalog, Fallback, FlowError, Found, NodeId, Plan, ScopeId, Step};
+use crate::plan::{Catalog, Fallback, FlowError, Found, NodeId, Plan, ScopeId, Step, ToolInfo};
 use crate::value::Digest;
 
 /// One random node.
@@ -112,7 +112,8 @@ fn yaml(specs: &[Spec], with_children: bool) -> String {
             } else {
                 "following"
             };
-            writeln!(text, "  approval: {{ scope: {scope} }}").expect("a String");
+            let quorum = if spec.attempts == 3 { 2 } else { 1 };
+            writeln!(text, "  approval: {{ scope: {scope}, quorum: {quorum} }}").expect("a String");
         }
         match spec.on_error {
             0..=2 => text.push_str("  on_error: continue\n"),
@@ -131,6 +132,10 @@ struct Files(String);
 
 impl Catalog for Files {
     fn code(&self, _: &Flow, _: &NodeDecl, _: &CodeDecl) -> Found {
+        Found::Unknown
+    }
+
+    fn model(&self, _: &Flow, _: &NodeDecl, _: &ModelDecl, _: ToolInfo) -> Found {
         Found::Unknown
     }
 
@@ -338,6 +343,8 @@ struct Simulated<'a> {
     state: RunState,
     in_flight: BTreeSet<InstanceId>,
     crashes: u32,
+    /// How often work may still be sent back.
+    rewinds: u32,
 }
 
 impl<'a> Simulated<'a> {
@@ -353,6 +360,7 @@ impl<'a> Simulated<'a> {
             state: RunState::new(plan),
             in_flight: BTreeSet::new(),
             crashes: 3,
+            rewinds: 3,
         };
         simulated.emit(RunStarted {
             flow: "f".to_owned(),
@@ -362,6 +370,7 @@ impl<'a> Simulated<'a> {
             env: crate::value::Object::default(),
             by: "t".to_owned(),
             version: "0".to_owned(),
+            approvers: None,
         });
         simulated.durable = 1;
         simulated
@@ -403,10 +412,24 @@ impl<'a> Simulated<'a> {
             .collect()
     }
 
-    fn succeeded(&self, path: &NodePath) -> bool {
-        self.journal.iter().any(
+    /// Whether a node has succeeded since it last began anew.
+    fn succeeded(&self, id: InstanceId) -> bool {
+        let path = &self.state.instance(id).path;
+        let last = self.journal.iter().rposition(
             |event| matches!(&event.payload, Payload::NodeSucceeded(data) if data.node == *path),
-        )
+        );
+        last.is_some_and(|last| {
+            !self.journal[last..]
+                .iter()
+                .any(|event| match &event.payload {
+                    Payload::Rewound(data) => {
+                        // One inside what began anew after that may be gone.
+                        let target = self.state.find(&data.target);
+                        target.is_some_and(|target| self.state.begins_with(self.plan, target, id))
+                    }
+                    _ => false,
+                })
+        })
     }
 
     /// Everything that stood between the driver's death and its disk.
@@ -441,7 +464,7 @@ impl<'a> Simulated<'a> {
     fn success(&mut self, id: InstanceId, value: &Value, effectful: bool) {
         let path = self.state.instance(id).path.clone();
         assert!(
-            !self.succeeded(&path) || self.retried_around(id),
+            !self.succeeded(id) || self.retried_around(id),
             "`{path}` ran again after its success was journaled"
         );
         self.emit(NodeSucceeded {
@@ -534,7 +557,21 @@ impl<'a> Simulated<'a> {
                 on_timeout: Expiry::Reject,
                 inputs: json!({}),
                 files: Vec::new(),
+                approvers: Vec::new(),
+                quorum: 1,
+                separation_of_duties: false,
+                form: None,
             }),
+            Action::Rewind => {
+                let decision = self.state.sent_back().expect("work was sent back").clone();
+                self.emit(Rewound {
+                    node: decision.node,
+                    target: decision.target.expect("it says to which node"),
+                    feedback: "again".to_owned(),
+                    by: decision.by,
+                    round: self.state.round() + 1,
+                });
+            }
             Action::Expand(id) => {
                 let Some(crate::expr::Binding::Literal(Value::Array(items))) =
                     &self.state.node(self.plan, *id).foreach
@@ -687,14 +724,29 @@ impl<'a> Simulated<'a> {
                     .request
                     .as_ref()
                     .expect("it waits");
+                let (digest, said) = (request.digest, request.yeses.len());
+                let targets = self.state.targets(self.plan, gate);
+                let back = self.rewinds > 0 && !targets.is_empty() && self.roll(4) == 0;
+                let target = back.then(|| {
+                    self.rewinds -= 1;
+                    let target = targets[self.roll(targets.len())];
+                    self.state.instance(target).path.clone()
+                });
                 let decided = ApprovalDecided {
                     node: self.state.instance(gate).path.clone(),
                     id: format!("d{step}"),
-                    digest: request.digest,
-                    decision: Decision::Approved,
-                    by: "t".to_owned(),
+                    digest,
+                    decision: if back {
+                        Decision::SentBack
+                    } else {
+                        Decision::Approved
+                    },
+                    by: format!("t{said}"),
                     at: self.now,
                     comment: None,
+                    form: None,
+                    target,
+                    via: None,
                     identity: "unverified".to_owned(),
                     signature: None,
                 };

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
+use super::event::ApprovalDecided;
 use super::instance::{Context, ContextId, Instance, InstanceId, NodeState, OutputRef};
+use super::rewind::Rewind;
 use crate::id::{NodeName, NodePath};
 use crate::plan::{Fallback, NodeId, Plan, PlanNode, ScopeId, Step};
 
@@ -71,6 +73,10 @@ pub struct RunState {
     pub(super) durable: u64,
     /// The no that ends the run: gate, who, why.
     pub(super) rejection: Option<(NodePath, Option<String>, String)>,
+    /// The answer that sends work back, until that has happened.
+    pub(super) sent_back: Option<ApprovalDecided>,
+    /// Every time that work was sent back, oldest first.
+    pub(super) rewinds: Vec<Rewind>,
     pub(super) cancelling: Option<String>,
     pub(super) publishing: Option<u64>,
     pub(super) sealed: bool,
@@ -100,6 +106,8 @@ impl RunState {
             unreleased: VecDeque::new(),
             durable: 0,
             rejection: None,
+            sent_back: None,
+            rewinds: Vec::new(),
             cancelling: None,
             publishing: None,
             sealed: false,

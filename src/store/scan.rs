@@ -335,6 +335,57 @@ fn collect(path: &Path, reader: impl BufRead) -> Result<Recovered, Error> {
     })
 }
 
+/// Follows a journal that grows: each call reads what has come since the last.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    walked: Walked,
+}
+
+impl Tail {
+    /// Of a journal, from its beginning.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            walked: Walked::new(),
+        }
+    }
+
+    /// The next whole records, at most so many; none when there is nothing new.
+    ///
+    /// # Errors
+    /// Damage; newer formats; I/O.
+    pub fn more(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+        let mut file = open_regular(&self.path).map_err(Error::io("open", &self.path))?;
+        file.seek(SeekFrom::Start(self.walked.good))
+            .map_err(Error::io("read", &self.path))?;
+        let mut reader = BufReader::new(file);
+        let (mut line, mut found) = (Vec::new(), Vec::new());
+        while found.len() < most {
+            line.clear();
+            let length = reader
+                .read_until(b'\n', &mut line)
+                .map_err(Error::io("read", &self.path))?;
+            // What has no newline yet is being written.
+            let Some((b'\n', raw)) = line.split_last() else {
+                break;
+            };
+            let record: Record = self
+                .walked
+                .next(&self.path, raw)
+                .map_err(|error| *error)?
+                .record()
+                .into();
+            self.walked.good += length as u64;
+            self.walked.head.clone_from(&record.hash);
+            found.push(record);
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Debug)]
 struct Walked {
     run: String,
     last: u64,

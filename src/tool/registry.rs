@@ -9,7 +9,7 @@ use super::http::{self, Web};
 use super::library::Library;
 use super::skill::{Kind, Skill, loaded};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source};
-use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
+use crate::flow::{CodeDecl, Flow, ModelDecl, NodeDecl, Selection};
 use crate::id::ToolName;
 use crate::plan::{Catalog, FlowError, Found, ToolInfo};
 use crate::port::{Call, Effect, Failure, Function, Host, Outcome, Signature};
@@ -137,6 +137,13 @@ impl Registry {
     pub fn wants_about(&self, tool: &ToolName) -> bool {
         let code = self.codes.named(tool.as_str());
         code.is_some_and(|code| code.wants_about())
+    }
+
+    /// The tool that is called before this one is asked, and gives it the draft.
+    #[must_use]
+    pub fn drafts(&self, tool: &ToolName) -> Option<Box<ToolInfo>> {
+        let code = self.codes.named(tool.as_str())?;
+        code.drafts().cloned().map(Box::new)
     }
 
     /// Asks something outside of this process. Nobody waits any more when the future is dropped.
@@ -383,6 +390,12 @@ impl Catalog for Registry {
     fn code(&self, flow: &Flow, node: &NodeDecl, code: &CodeDecl) -> Found {
         self.codes
             .find(&self.library, &self.surroundings, flow, node, code)
+    }
+
+    fn model(&self, flow: &Flow, node: &NodeDecl, model: &ModelDecl, persona: ToolInfo) -> Found {
+        let around = &self.surroundings;
+        self.codes
+            .find_model(&self.library, around, flow, node, model, persona)
     }
 
     fn http(&self, flow: &Flow, node: &NodeDecl) -> Found {

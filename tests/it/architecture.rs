@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::harness::repository;
 
 /// Room and floor. A room uses rooms on lower floors only; rooms on one floor do not know each other.
-const FLOORS: [(&str, u32); 22] = [
+const FLOORS: [(&str, u32); 23] = [
     ("value", 0),
     ("id", 0),
     ("diagnostic", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u32); 22] = [
     ("expr", 20),
     ("port", 20),
     ("flow", 25),
+    ("approvers", 26),
     ("plan", 30),
     ("run", 35),
     ("tool", 40),

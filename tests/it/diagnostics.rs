@@ -258,7 +258,7 @@ fn unknown_key() {
     3 |   - { name: B, type: approval, colour: red }
       |                                ^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
 
     error: 2 errors
     "#);
@@ -513,13 +513,11 @@ fn not_supported() {
       |
       = help: a `type: process` node can run any command, also Python
 
-    error[flow::not-supported]: `form` is not carried out in this version
-     --> flow.yaml:3:44
+    error[flow::wrong-type]: the field `reason` must be a mapping
+     --> flow.yaml:3:60
       |
     3 |   - { name: B, type: approval, approval: { form: { reason: text } } }
-      |                                            ^^^^
-      |
-      = help: remove it; `--comment` takes free text
+      |                                                            ^^^^ this is a string
 
     error: 2 errors
     "#);
@@ -591,23 +589,13 @@ fn approvers_needed() {
     assert_snapshot!(check("nodes:\n  - { name: Ok, type: approval, approval: { quorum: 2, approvers: [ada] } }\n"), @r#"
     exit 3
     --- stderr
-    error[approval::approvers-needed]: `quorum` needs an `approvers.yaml`
-     --> flow.yaml:2:45
+    error[approval::approvers-needed]: `approvers` and `quorum` need an `approvers.yaml`
+     --> flow.yaml:2:33
       |
     2 |   - { name: Ok, type: approval, approval: { quorum: 2, approvers: [ada] } }
-      |                                             ^^^^^^ nobody could be told apart
+      |                                 ^^^^^^^^ nobody could be told apart
       |
-      = help: remove `quorum`: without `approvers.yaml` the operating-system user decides, recorded as `unverified`
-
-    error[approval::approvers-needed]: `approvers` needs an `approvers.yaml`
-     --> flow.yaml:2:56
-      |
-    2 |   - { name: Ok, type: approval, approval: { quorum: 2, approvers: [ada] } }
-      |                                                        ^^^^^^^^^ nobody could be told apart
-      |
-      = help: remove `approvers`: without `approvers.yaml` the operating-system user decides, recorded as `unverified`
-
-    error: 2 errors
+      = help: `flowctl approvers init` begins one; without it the operating-system user decides, recorded as `unverified`
     "#);
 }
 
@@ -1244,7 +1232,7 @@ outputs:
     4 |   - { name: Count, type: skill, retries: 3 }
       |                                 ^^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, `method`, … (28 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
 
     error[expr::unknown-node]: unknown node `Cuont`
      --> flow.yaml:5:51

@@ -16,7 +16,7 @@ use crate::harness::{Test, until};
 
 const WORKSPACE: &str = "FLEET_TEST_WORKSPACE";
 
-fn engine(test: &std::path::Path) -> Engine {
+pub(crate) fn engine(test: &std::path::Path) -> Engine {
     Engine {
         layout: Layout::new(test),
         personas: Vec::new(),

@@ -13,11 +13,15 @@
 )]
 
 mod accept_changes;
+#[cfg(feature = "web")]
+mod api;
 mod architecture;
 mod cache;
 mod commands;
 mod connections;
 mod crash;
+#[cfg(feature = "web")]
+mod deciders;
 mod diagnostics;
 mod durable;
 mod evidence;
@@ -37,8 +41,11 @@ mod hostile;
 mod http_client;
 #[cfg(feature = "llm")]
 mod http_nodes;
+#[cfg(feature = "llm")]
+mod models;
 mod nodes;
 mod notify;
+mod policy;
 mod processes;
 mod promptflow;
 mod publish;

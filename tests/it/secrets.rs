@@ -512,10 +512,12 @@ fn a_secret_in_what_people_write_is_taken_out_too() {
     let drive = |args: &[&str]| test.output([args, &["--secrets-file", "s.yaml"]].concat());
     drive(&["run", "flow.yaml", "--run-id", "r"]).exits(5);
     let asked = test.output(["show", "r", "Ok", "--json"]).exits(0).json();
+    let events = test.events("r");
+    let now = &events.last().unwrap()["ts"];
     let decision = |id: &str, signature: Value| {
         let decision = json!({
             "node": "Ok", "id": id, "digest": asked["request"], "decision": "approved", "by": "ada",
-            "at": "2126-01-01T00:00:00Z", "comment": "c0rrect-horse", "identity": "unverified", "signature": signature,
+            "at": now, "comment": "c0rrect-horse", "identity": "unverified", "signature": signature,
         });
         let request = json!({ "kind": "decision", "decision": decision });
         test.write(

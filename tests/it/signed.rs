@@ -39,7 +39,7 @@ fn ssh(test: &Test, program: &str, args: &[&str], input: &str) -> (bool, String)
     )
 }
 
-fn key(test: &Test, file: &str, kind: &[&str], passphrase: &str) -> String {
+pub(crate) fn key(test: &Test, file: &str, kind: &[&str], passphrase: &str) -> String {
     let args = [&["-q", "-C", "", "-N", passphrase, "-f", file, "-t"], kind].concat();
     let (made, text) = ssh(test, "ssh-keygen", &args, "");
     assert!(made, "{text}");

@@ -105,7 +105,11 @@ fn a_disk_of_any_size_that_is_too_small() {
         let (outputs, published) = end(&test, false);
         assert_eq!(outputs["last"], json!(4));
         assert_eq!(published["site/a.txt"], b"a for n3\n");
-        assert!(effects(&test).values().all(|times| *times <= 2));
+        for (effect, times) in effects(&test) {
+            // One whose success found no room is done again; `Retry` fails once on purpose.
+            let most = if effect == "Retry" { 3 } else { 2 };
+            assert!(times <= most, "{pages} pages: {effect} ran {times} times");
+        }
     }
     assert!(refusals > 2, "some sizes were too small: {refusals}");
 }

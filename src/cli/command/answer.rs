@@ -1,22 +1,16 @@
-//! `flowctl approve`, `flowctl reject` and `flowctl cancel`.
-
-use std::time::{Duration, Instant};
+//! `flowctl approve`, `flowctl reject`, `flowctl send-back` and `flowctl cancel`.
 
 use super::Result;
 use super::drive::{CONCURRENCY, Manner, drive, runtime, with_code, with_secrets};
-use crate::cli::args::{Approve, Cancel, Reject, SshSigning};
+use crate::cli::args::{Approve, Cancel, Reject, SendBack, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::engine::{Driver, Engine, OpenRun, Request, Verdict, gate};
+use crate::engine::{Answer, Driver, Engine, OpenRun, Request, Verdict, gate, new_id};
 use crate::id::NodePath;
-use crate::run::{ApprovalDecided, Decision, Status};
-use crate::store::{Error, Inbox, RunDir};
-use crate::value::Digest;
-
-/// How long the answer of a living driver is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::run::{Decision, NodeState, Status};
+use crate::value::{Digest, Object};
 
 pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> Result {
     // Before the answer: what keeps the run from going on should not be found after it.
@@ -28,16 +22,17 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())
         .map_err(|message| Failure::new(Exit::REFUSED, message))?;
-    let request = decision(
-        engine,
-        &run,
-        &node,
-        args.digest.as_deref(),
-        Decision::Approved,
-        args.comment.clone(),
-        &args.ssh,
-    )?;
-    let (verdict, driver) = send(engine, &dir, &request, "approve", output)?;
+    let answer = Answer {
+        decision: Decision::Approved,
+        digest: digest(args.digest.as_deref())?,
+        comment: args.comment.clone(),
+        form: form(&run, &node, &args.form)?,
+        target: None,
+        by: answerer(engine, &run),
+        via: None,
+        node: node.clone(),
+    };
+    let (verdict, driver) = send(engine, &run, answer, &args.ssh, "approve", output)?;
     let manner = Manner {
         concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
         json: args.drive.json,
@@ -55,6 +50,7 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
             drop(driver);
+            let missing = missing(&engine.read_run(&dir)?, &node);
             if args.drive.json {
                 let run = engine.read_run(&dir)?;
                 let report = crate::cli::report::json(&run, run.status_word())?;
@@ -62,11 +58,83 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
                 return Ok(Exit::SUCCESS);
             }
             output.say(&format!("approved: `{node}` of run {}", dir.id));
-            if !held {
+            if let Some(missing) = missing {
+                output.say(&format!("  waits for {missing} more to say yes"));
+            } else if !held {
                 output.say(&format!(
                     "  resume   {}",
                     output.next(&format!("resume {}", dir.id))
                 ));
+            }
+            Ok(Exit::SUCCESS)
+        }
+    }
+}
+
+/// How many more must say yes at a gate that still waits.
+fn missing(run: &OpenRun, node: &NodePath) -> Option<usize> {
+    let id = run.state.find(node)?;
+    let instance = run.state.instance(id);
+    let yeses = instance.request.as_ref()?.yeses.len();
+    let quorum = run.state.quorum(&run.compiled.plan, id);
+    (instance.state == NodeState::Waiting).then(|| quorum.saturating_sub(yeses))
+}
+
+pub(super) fn send_back(engine: &Engine, args: &SendBack, output: &mut Output) -> Result {
+    if args.feedback.trim().is_empty() {
+        return Err(Failure::usage("`--feedback` is empty")
+            .help("say what is to be changed, for whoever does the work again"));
+    }
+    let engine = &with_code(
+        &with_secrets(engine, &args.drive.secrets)?,
+        &args.drive.code,
+    );
+    let dir = engine.layout.find(&args.run)?;
+    let run = engine.read_run(&dir)?;
+    let node = gate(&run.state, args.node.as_deref())
+        .map_err(|message| Failure::new(Exit::REFUSED, message))?;
+    let answer = Answer {
+        decision: Decision::SentBack,
+        digest: digest(args.digest.as_deref())?,
+        comment: Some(args.feedback.clone()),
+        form: None,
+        target: Some(NodePath::from(args.to.as_str())),
+        by: answerer(engine, &run),
+        via: None,
+        node: node.clone(),
+    };
+    match send(engine, &run, answer, &args.ssh, "send-back", output)? {
+        (Verdict::Refused(reason), _) => {
+            Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
+        }
+        (Verdict::Queued, _) => {
+            output.say("queued: another process drives the run and will take the answer");
+            Ok(Exit::SUCCESS)
+        }
+        (Verdict::Accepted, Some(driver)) if args.resume => {
+            let manner = Manner {
+                concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
+                json: args.drive.json,
+                outputs: true,
+            };
+            drive(driver, None, manner, output)
+        }
+        (Verdict::Accepted, driver) => {
+            let held = driver.is_none();
+            drop(driver);
+            if args.drive.json {
+                let run = engine.read_run(&dir)?;
+                let report = crate::cli::report::json(&run, run.status_word())?;
+                output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
+                return Ok(Exit::SUCCESS);
+            }
+            output.say(&format!(
+                "sent back: `{node}` of run {} to `{}`",
+                dir.id, args.to
+            ));
+            if !held {
+                let command = output.next(&format!("resume {}", dir.id));
+                output.say(&format!("  resume   {command}"));
             }
             Ok(Exit::SUCCESS)
         }
@@ -84,16 +152,17 @@ pub(super) fn reject(engine: &Engine, args: &Reject, output: &mut Output) -> Res
     let run = engine.read_run(&dir)?;
     let node = gate(&run.state, args.node.as_deref())
         .map_err(|message| Failure::new(Exit::REFUSED, message))?;
-    let request = decision(
-        engine,
-        &run,
-        &node,
-        args.digest.as_deref(),
-        Decision::Rejected,
-        Some(args.reason.clone()),
-        &args.ssh,
-    )?;
-    let (verdict, driver) = send(engine, &dir, &request, "reject", output)?;
+    let answer = Answer {
+        decision: Decision::Rejected,
+        digest: digest(args.digest.as_deref())?,
+        comment: Some(args.reason.clone()),
+        form: None,
+        target: None,
+        by: answerer(engine, &run),
+        via: None,
+        node: node.clone(),
+    };
+    let (verdict, driver) = send(engine, &run, answer, &args.ssh, "reject", output)?;
     match (verdict, driver) {
         (Verdict::Refused(reason), _) => {
             Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
@@ -142,7 +211,7 @@ pub(super) fn cancel(engine: &Engine, args: &Cancel, output: &mut Output) -> Res
         id: new_id(),
         by: engine.who.user.clone(),
     };
-    match send(engine, &dir, &request, "cancel", output)? {
+    match deliver(engine, &run, &request, "cancel", output)? {
         (Verdict::Refused(reason), _) => {
             Err(Failure::new(Exit::REFUSED, format!("refused: {reason}")))
         }
@@ -173,106 +242,94 @@ pub(super) fn cancel(engine: &Engine, args: &Cancel, output: &mut Output) -> Res
     }
 }
 
-fn new_id() -> String {
-    uuid::Uuid::now_v7().to_string()
-}
-
-/// The decision file for a gate; it names the digest of what waits now, or the one that was given.
-fn decision(
+/// Sends an answer, signed if that is wanted.
+fn send(
     engine: &Engine,
     run: &OpenRun,
-    node: &NodePath,
-    digest: Option<&str>,
-    decision: Decision,
-    comment: Option<String>,
+    answer: Answer,
     ssh: &SshSigning,
-) -> std::result::Result<Request, Failure> {
-    let waiting = run
-        .state
-        .find(node)
-        .and_then(|id| run.state.instance(id).request.as_ref())
-        .map(|request| request.digest);
-    let given = digest.is_some();
-    let digest = match digest {
-        Some(text) => Digest::parse(text)
-            .ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))?,
-        // Without a request the answer is refused when it is judged, with the reason.
-        None => waiting.unwrap_or_else(|| Digest::of(b"")),
-    };
-    // Before anything is signed or written.
-    let plan = &run.compiled.plan;
-    let comment = comment.map(|comment| engine.without_secrets(plan, &comment));
-    let mut decision = ApprovalDecided {
-        node: node.clone(),
-        id: new_id(),
-        digest,
-        decision,
-        by: engine.who.user.clone(),
-        at: engine.now(),
-        comment,
-        identity: "unverified".to_owned(),
-        signature: None,
-    };
+    command: &str,
+    output: &mut Output,
+) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
     // An answer to nothing is refused when it is judged; nobody's key is asked for that.
-    if ssh.sign && (waiting.is_some() || given) {
+    let sign = ssh.sign && answer.is_about_something(run);
+    let mut decision = Box::new(answer.decide(engine, run));
+    if sign {
         let key = ssh
             .key
             .clone()
             .or_else(|| (engine.variable)("FLOWCTL_SSH_KEY"))
             .filter(|key| !key.is_empty());
-        crate::cli::ssh::sign(&mut decision, &run.dir.id, key.as_deref())?;
+        let pinned = run.started.approvers.as_deref();
+        crate::cli::ssh::sign(&mut decision, &run.dir.id, key.as_deref(), |fingerprint| {
+            pinned?.user_of_key(fingerprint).map(str::to_owned)
+        })?;
     }
-    Ok(Request::Decision { decision })
+    deliver(
+        engine,
+        run,
+        &Request::Decision { decision },
+        command,
+        output,
+    )
 }
 
-/// Puts a request into the inbox, then folds it in under the run's lock, or waits for whoever
-/// holds it. Only what is journaled is acknowledged.
-fn send(
+fn deliver(
     engine: &Engine,
-    dir: &RunDir,
+    run: &OpenRun,
     request: &Request,
     command: &str,
     output: &mut Output,
 ) -> std::result::Result<(Verdict, Option<Driver>), Failure> {
-    Inbox::new(dir.inbox()).put(request.id(), request)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match engine.take_up(dir, command) {
-            Ok(mut driver) => {
-                let verdicts = {
-                    let mut progress = Progress::new(output, driver.plan(), true);
-                    runtime()?.block_on(driver.fold_inbox(&mut progress))?
-                };
-                let own = verdicts
-                    .into_iter()
-                    .find(|(id, _)| id == request.id())
-                    .map(|(_, verdict)| verdict);
-                // A driver that has just ended may have taken it before us.
-                let verdict = match own {
-                    Some(verdict) => verdict,
-                    None => receipt(engine, dir, request)?.unwrap_or(Verdict::Queued),
-                };
-                return Ok((verdict, Some(driver)));
-            }
-            Err(crate::engine::Error::Store(Error::Locked { .. })) => {
-                if let Some(verdict) = receipt(engine, dir, request)? {
-                    return Ok((verdict, None));
-                }
-                if Instant::now() > deadline {
-                    return Ok((Verdict::Queued, None));
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let mut progress = Progress::new(output, &run.compiled.plan, true);
+    let delivered = engine.deliver(&run.dir, request, command, &mut progress);
+    Ok(runtime()?.block_on(delivered)?)
 }
 
-/// What the journal says of a request.
-fn receipt(
-    engine: &Engine,
-    dir: &RunDir,
-    request: &Request,
-) -> std::result::Result<Option<Verdict>, Failure> {
-    Ok(engine.read_run(dir)?.told.verdict(request.id()))
+/// Who answers: by `approvers.yaml`, if the run has one and the account is somebody's there.
+fn answerer(engine: &Engine, run: &OpenRun) -> String {
+    let account = &engine.who.user;
+    let pinned = run.started.approvers.as_ref();
+    let user = pinned.and_then(|pinned| pinned.user_of_account(account));
+    user.unwrap_or(account).to_owned()
+}
+
+fn digest(text: Option<&str>) -> std::result::Result<Option<Digest>, Failure> {
+    text.map(|text| {
+        Digest::parse(text)
+            .ok_or_else(|| Failure::usage(format!("`{text}` is not a sha256 digest")))
+    })
+    .transpose()
+}
+
+/// `--form NAME=VALUE`, each read as its field takes it.
+fn form(
+    run: &OpenRun,
+    node: &NodePath,
+    given: &[String],
+) -> std::result::Result<Option<Object>, Failure> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let gate = run.state.find(node);
+    let gate = gate.and_then(|id| run.state.node(&run.compiled.plan, id).gate.as_ref());
+    let Some(gate) = gate.filter(|gate| !gate.form.is_empty()) else {
+        return Err(Failure::usage(format!("`{node}` has no form to fill in")));
+    };
+    let mut form = Object::new();
+    for pair in given {
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("`--form {pair}` is not NAME=VALUE")))?;
+        let field = gate.form.get(name).ok_or_else(|| {
+            let names = crate::diagnostic::or_list(gate.form.keys().map(String::as_str));
+            Failure::usage(format!("the form has no field `{name}`"))
+                .help(format!("it has {names}"))
+        })?;
+        let value = field
+            .read(text)
+            .map_err(|why| Failure::usage(format!("`{name}` cannot be `{text}`: {why}")))?;
+        form.insert(name.to_owned(), value);
+    }
+    Ok(Some(form))
 }

@@ -37,6 +37,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Batch(args) => batch::batch(engine, &args, output),
         Command::Resume(args) => run::resume(engine, &args, output),
         Command::Approve(args) => answer::approve(engine, &args, output),
+        Command::SendBack(args) => answer::send_back(engine, &args, output),
         Command::Reject(args) => answer::reject(engine, &args, output),
         Command::Cancel(args) => answer::cancel(engine, &args, output),
         Command::Runs(args) => runs::runs(engine, &args, output),

@@ -3,18 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::Result;
 use crate::cli::args::Show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::report;
-use crate::engine::{Delivered, Engine, Error, OpenRun};
+use crate::engine::{Delivered, Engine, OpenRun};
 use crate::flow::show_duration;
 use crate::id::NodePath;
-use crate::run::{Instance, InstanceId, Payload};
+use crate::run::{Instance, Payload};
 
 pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
@@ -140,10 +138,7 @@ fn note(instance: &Instance) -> String {
 fn decisions(run: &OpenRun) -> Vec<String> {
     let line = |payload: &Payload| match payload {
         Payload::ApprovalDecided(data) => {
-            let verb = match data.decision {
-                crate::run::Decision::Approved => "approved",
-                crate::run::Decision::Rejected => "rejected",
-            };
+            let verb = data.decision.word();
             let comment = data
                 .comment
                 .as_deref()
@@ -153,6 +148,10 @@ fn decisions(run: &OpenRun) -> Vec<String> {
                 data.node, data.by, data.identity, data.at
             ))
         }
+        Payload::Rewound(data) => Some(format!(
+            "\nround {} began at `{}`, sent back by {}",
+            data.round, data.target, data.by
+        )),
         Payload::DecisionRefused(data) => Some(format!(
             "\nan answer of {} to `{}` was refused: {}",
             data.decision.by, data.decision.node, data.reason
@@ -189,14 +188,9 @@ fn one_node(
     };
     let instance = run.state.instance(id);
     let output = run.output(id)?;
-    let found = findings(run, id)?;
+    let found = run.findings(id)?;
     if as_json {
-        let object = json!({
-            "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
-            "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
-            "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
-            "findings": found, "fingerprint": instance.fingerprint, "cached": instance.cached, "request": instance.request.as_ref().map(|request| request.digest),
-        });
+        let object = run.report_node(id)?;
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
     let mut text = format!(
@@ -239,17 +233,4 @@ fn one_node(
         );
     }
     Ok(text)
-}
-
-/// What a node had found before it failed, if it has failed and said so.
-fn findings(
-    run: &OpenRun,
-    id: InstanceId,
-) -> std::result::Result<Option<serde_json::Value>, Error> {
-    if run.state.instance(id).error.is_none() {
-        return Ok(None);
-    }
-    let failed = run.failure(id)?;
-    let found = failed.and_then(|failed| failed.findings);
-    Ok(found.and_then(|found| serde_json::from_str(found.get()).ok()))
 }

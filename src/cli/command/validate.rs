@@ -19,7 +19,14 @@ pub(super) fn validate(engine: &Engine, args: &Validate, output: &mut Output) ->
     for file in &args.files {
         let file = &flow_file(file)?;
         let (valid, problems) = match engine.compile(file) {
-            Ok((_, warnings)) => (true, warnings),
+            Ok((compiled, mut warnings)) => match engine.check_policy(&compiled.plan) {
+                Ok(_) => (true, warnings),
+                Err(crate::engine::Error::Invalid(problems)) => {
+                    warnings.extend(problems);
+                    (false, warnings)
+                }
+                Err(error) => return Err(error.into()),
+            },
             Err(problems) => (false, problems),
         };
         files.push(json!({ "path": file, "valid": valid }));

@@ -17,9 +17,19 @@ use super::super::{PublicKey, envelope, is_document};
 use super::logs::LogLine;
 use super::{Check, Seal, difference, first_difference};
 use crate::id::{NodePath, RunId};
-use crate::run::{External, Payload};
+use crate::run::{Decision, Electorate, External, Payload};
 use crate::store::Record;
 use crate::value::{Digest, Object};
+
+/// What a gate asked.
+struct Asked {
+    digest: Digest,
+    approvers: Vec<String>,
+    separation_of_duties: bool,
+    quorum: u32,
+    /// Who said yes.
+    yeses: Vec<String>,
+}
 
 impl Check<'_> {
     /// Verifies one bundle; `dir` ends with `/` unless it is the folder that was given.
@@ -265,7 +275,8 @@ impl Check<'_> {
     ) {
         let path = &format!("{dir}{JOURNAL}");
         let mut flow = None;
-        let mut asked: BTreeMap<NodePath, Digest> = BTreeMap::new();
+        let mut asked: BTreeMap<NodePath, Asked> = BTreeMap::new();
+        let mut people: Option<Electorate> = None;
         for record in records {
             let line = usize::try_from(record.seq).ok();
             let payload = match Payload::parse(&record.event, &record.data) {
@@ -290,8 +301,20 @@ impl Check<'_> {
                 );
             }
             match payload {
-                Payload::RunStarted(data) => flow = Some(data.snapshot),
-                Payload::FlowChanged(data) => flow = Some(data.snapshot),
+                Payload::RunStarted(data) => {
+                    flow = Some(data.snapshot);
+                    people = data.approvers.map(|pinned| Electorate {
+                        now: (*pinned).clone(),
+                        pinned: *pinned,
+                        hands: vec![data.by],
+                    });
+                }
+                Payload::FlowChanged(data) => {
+                    flow = Some(data.snapshot);
+                    if let Some(people) = &mut people {
+                        people.hands.push(data.by);
+                    }
+                }
                 Payload::ApprovalRequested(data) => {
                     let digest = Digest::of_json(&serde_json::json!({
                         "flow": flow.map(|flow| flow.to_string()),
@@ -303,11 +326,22 @@ impl Check<'_> {
                     if digest != data.digest {
                         self.wrong(path, line, format!("what `{}` asks for has the digest {digest}, and the request says {}", data.node, data.digest));
                     }
-                    asked.insert(data.node, data.digest);
+                    let gate = Asked {
+                        digest: data.digest,
+                        approvers: data.approvers,
+                        separation_of_duties: data.separation_of_duties,
+                        quorum: data.quorum,
+                        yeses: Vec::new(),
+                    };
+                    asked.insert(data.node, gate);
                 }
+                Payload::NodeStarted(data) => self.went_on(path, line, &data.node, &asked),
+                Payload::SubflowStarted(data) => self.went_on(path, line, &data.node, &asked),
+                Payload::ForeachExpanded(data) => self.went_on(path, line, &data.node, &asked),
                 Payload::ApprovalDecided(data) => {
                     let of = format!("the decision of {} at `{}`", data.by, data.node);
-                    if asked.get(&data.node) != Some(&data.digest) {
+                    let gate = asked.get_mut(&data.node);
+                    if gate.as_ref().map(|gate| gate.digest) != Some(data.digest) {
                         let names =
                             format!("{of} names {}, which is not what was asked", data.digest);
                         self.wrong(path, line, names);
@@ -316,6 +350,20 @@ impl Check<'_> {
                     if cfg!(feature = "sign") {
                         match data.signer(run) {
                             Ok(signer) => {
+                                if let (Some(people), Some(gate)) = (&people, &gate)
+                                    && let Some(reason) = people.refusal(
+                                        &gate.approvers,
+                                        gate.separation_of_duties,
+                                        &data,
+                                        signer.as_ref(),
+                                    )
+                                {
+                                    self.wrong(
+                                        path,
+                                        line,
+                                        format!("{of} does not count: {reason}"),
+                                    );
+                                }
                                 let says = &data.identity;
                                 let signed = signer.map(|signer| signer.identity());
                                 if says.starts_with("ssh-key") && Some(says) != signed.as_ref() {
@@ -331,8 +379,16 @@ impl Check<'_> {
                             }
                         }
                     }
+                    if let (Some(gate), Decision::Approved) = (gate, data.decision) {
+                        if gate.yeses.contains(&data.by) {
+                            let twice = format!("{of} is counted twice");
+                            self.wrong(path, line, twice);
+                        }
+                        gate.yeses.push(data.by);
+                    }
                 }
                 Payload::NodeSucceeded(data) => {
+                    self.went_on(path, line, &data.node, &asked);
                     let output = match &elsewhere {
                         None => data.output.get().as_bytes(),
                         Some(name) => match stated.get(name) {
@@ -354,6 +410,24 @@ impl Check<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Checks that a node behind a gate went on only with as many yeses as the gate takes.
+    fn went_on(
+        &mut self,
+        path: &str,
+        line: Option<usize>,
+        node: &NodePath,
+        asked: &BTreeMap<NodePath, Asked>,
+    ) {
+        let Some(gate) = asked.get(node) else {
+            return;
+        };
+        if gate.yeses.len() < gate.quorum as usize {
+            let (wanted, got) = (gate.quorum, gate.yeses.len());
+            let message = format!("`{node}` went on with {got} of {wanted} yeses");
+            self.wrong(path, line, message);
         }
     }
 

@@ -62,8 +62,8 @@ pub(super) const NODE: [&str; 17] = [
     "use_variants",
 ];
 /// flowctl's own, of a node.
-pub(super) const OWN_NODE: [&str; 16] = [
-    "after", "approval", "cache", "command", "cwd", "env", "evidence", "flow", "foreach",
+pub(super) const OWN_NODE: [&str; 17] = [
+    "after", "approval", "cache", "command", "cwd", "env", "evidence", "flow", "foreach", "model",
     "on_error", "output", "persona", "retry", "skill", "timeout", "when",
 ];
 /// Of `source`.

@@ -196,6 +196,12 @@ fn kind(cursor: &mut Cursor<'_, '_>, name: &Spanned<String>) -> Option<KindDecl>
         );
         return None;
     };
+    if let Some(entry) = cursor.entry("model") {
+        let message = "`model` belongs to nodes of `type: persona`, and is not read here";
+        let problem = Diagnostic::warning(Code::UnknownKey, message, cursor.source, entry.key_span);
+        let help = "the model of an LLM node is one of its inputs: `inputs: { model: NAME }`";
+        cursor.problems.push(problem.help(help));
+    }
     code(cursor, kind, name).map(|code| KindDecl::Code(Box::new(code)))
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::home::Home;
+use super::proposal::Proposal;
 use super::skill::SkillCall;
+use crate::plan::ToolInfo;
 use crate::port::{Failure, Outcome};
 use crate::tool::connection::Connection;
 use crate::tool::http::Web;
@@ -37,6 +39,8 @@ pub struct Asked {
     /// What the nodes that inputs come from said of their work besides, by input; of code that
     /// [wants it](crate::tool::Registry::wants_about).
     pub about: BTreeMap<String, Value>,
+    /// What [the code that gives the draft](crate::tool::Registry::drafts) gave, where there is some.
+    pub draft: Option<Outcome>,
 }
 
 /// What a node runs.
@@ -49,6 +53,8 @@ pub(in crate::tool) enum Code {
     Llm(Box<Model>),
     /// The function of a skill.
     Skill(Box<SkillCall>),
+    /// A persona whose output a model proposes.
+    Proposal(Box<Proposal>),
 }
 
 /// A template and where its inputs come from.
@@ -118,7 +124,7 @@ impl Code {
         match self {
             // What the prompts before it said of their texts comes that way only.
             Self::Prompt(_) => self.wants_about(),
-            Self::Python(_) | Self::Llm(_) | Self::Skill(_) => true,
+            Self::Python(_) | Self::Llm(_) | Self::Skill(_) | Self::Proposal(_) => true,
         }
     }
 
@@ -133,7 +139,15 @@ impl Code {
         match self {
             Self::Prompt(prompt) => of_prompt(prompt),
             Self::Llm(model) => of_prompt(&model.prompt),
-            Self::Python(_) | Self::Skill(_) => false,
+            Self::Python(_) | Self::Skill(_) | Self::Proposal(_) => false,
+        }
+    }
+
+    /// What runs first, and gives the draft.
+    pub(in crate::tool) fn drafts(&self) -> Option<&ToolInfo> {
+        match self {
+            Self::Proposal(proposal) => Some(&proposal.persona),
+            _ => None,
         }
     }
 
@@ -141,7 +155,7 @@ impl Code {
     pub(in crate::tool) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
         match self {
             Self::Prompt(prompt) => prompt.render(inputs, &BTreeMap::new()),
-            Self::Python(_) | Self::Llm(_) | Self::Skill(_) => {
+            Self::Python(_) | Self::Llm(_) | Self::Skill(_) | Self::Proposal(_) => {
                 Err(Failure::new("it is waited for, not computed"))
             }
         }
@@ -154,6 +168,7 @@ impl Code {
             Self::Python(function) => function.call(asked).await,
             Self::Llm(model) => model.call(asked, web).await,
             Self::Skill(skill) => skill.call(asked).await,
+            Self::Proposal(proposal) => Box::pin(proposal.call(asked, web)).await,
         }
     }
 }

@@ -1,37 +1,38 @@
 //! Finding code: what a node of a plan runs, and what it takes.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::around::Around;
 use super::call::{Code, Comes, Function, Model, Place, Prompt};
 use super::folder::python_sources;
-use super::home::{Home, own_folder};
+use super::home::own_folder;
 use super::ports::{Input, Ports};
-use super::{Codes, Surroundings};
-use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics, or_list};
+use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics};
 use crate::expr::{Binding, Head, Use};
-use crate::flow::{
-    CodeDecl, CodeKind, CodeSource, Flow, InputBinding, KindDecl, NodeDecl, Part, Spanned,
-};
+use crate::flow::{CodeDecl, CodeKind, CodeSource, InputBinding, KindDecl, NodeDecl, Part};
 use crate::id::{NodeName, ToolName};
 use crate::plan::{Found, ToolInfo};
 use crate::port::Effect;
-use crate::tool::http;
-use crate::tool::library::Library;
 use crate::tool::llm::{self, Api};
 use crate::tool::prompt::Template;
 use crate::tool::python::{Description, Kind};
 use crate::value::{Digest, Value};
 
-/// Everything that finding takes.
+/// Finds the code of a node.
 pub(super) struct Finder<'a> {
-    pub(super) codes: &'a Codes,
-    pub(super) library: &'a Library,
-    pub(super) surroundings: &'a Surroundings,
-    pub(super) flow: &'a Flow,
-    pub(super) node: &'a NodeDecl,
+    pub(super) around: Around<'a>,
     pub(super) code: &'a CodeDecl,
+}
+
+impl<'a> Deref for Finder<'a> {
+    type Target = Around<'a>;
+
+    fn deref(&self) -> &Around<'a> {
+        &self.around
+    }
 }
 
 impl Finder<'_> {
@@ -43,66 +44,10 @@ impl Finder<'_> {
         }
     }
 
-    fn broken(
-        &self,
-        code: Problem,
-        message: String,
-        span: crate::diagnostic::Span,
-        help: &str,
-    ) -> Found {
-        let problem = Diagnostic::error(code, message, &self.flow.source, span);
-        Found::Broken(problem.help(help).into())
-    }
-
     /// The tool's name: one for each node, because each has its own module and connections.
     fn name(&self) -> String {
         let kind = self.code.kind.word();
         format!("{kind}:{}#{}", self.flow.source.path, self.node.name.value)
-    }
-
-    fn home(&self) -> Arc<Home> {
-        let mut homes = self.codes.homes.lock().expect("no holder panics");
-        let home = homes
-            .entry(self.flow.source.path.clone())
-            .or_insert_with(|| {
-                let kept = self.library.kept_below(&self.prefix());
-                Arc::new(Home::of(self.flow, kept, self.surroundings))
-            });
-        Arc::clone(home)
-    }
-
-    /// What paths of the flow's folder begin with where files are kept.
-    fn prefix(&self) -> String {
-        let path = &self.flow.source.path;
-        let end = path.rfind('/').map_or(0, |at| at + 1);
-        path[..end].to_owned()
-    }
-
-    /// A file of the flow's folder; kept with the run.
-    fn file(&self, path: &Spanned<String>) -> Result<Vec<u8>, Found> {
-        let home = self.home();
-        let key = format!("{}{}", self.prefix(), path.value);
-        self.library
-            .asset(&key, &home.locate(&path.value))
-            .map_err(|message| {
-                self.broken(
-                    Problem::FileUnreadable,
-                    format!("cannot read `{}`: {message}", path.value),
-                    path.span,
-                    "the path is relative to the flow's folder",
-                )
-            })
-    }
-
-    fn text(&self, path: &Spanned<String>) -> Result<String, Found> {
-        String::from_utf8(self.file(path)?).map_err(|_| {
-            self.broken(
-                Problem::FileNotUtf8,
-                format!("`{}` is not UTF-8", path.value),
-                path.span,
-                "save it as UTF-8",
-            )
-        })
     }
 
     fn tool(&self, code: Code, ports: &Ports, effect: Effect, digest: Digest) -> Found {
@@ -180,14 +125,7 @@ impl Finder<'_> {
 
     fn try_model(&self) -> Result<Found, Found> {
         let span = self.node.name.span;
-        if !http::BUILT_IN {
-            return Err(self.broken(
-                Problem::NotSupported,
-                "nodes of `type: llm` do not run: this flowctl was built without models".to_owned(),
-                span,
-                "build it with `cargo install --path . --features llm`",
-            ));
-        }
+        self.check_models("nodes of `type: llm`", span)?;
         let (prompt, digest) = self.template()?;
         let api = self.code.api.as_ref();
         let Some(api) = api.and_then(|api| Api::parse(&api.value)) else {
@@ -209,34 +147,7 @@ impl Finder<'_> {
                 "write `connection: NAME`; `flowctl connection list` shows which there are",
             ));
         };
-        if !self.library.is_kept() {
-            let known = self
-                .check_connection(&connection.value, &[])
-                .and_then(|kind| {
-                    if llm::providers().contains(&kind) {
-                        return Ok(());
-                    }
-                    Err((
-                        format!(
-                            "`{}` is of type `{kind}`, and models are not asked through one",
-                            connection.value
-                        ),
-                        vec![format!(
-                            "the types are {}",
-                            or_list(llm::providers().iter().copied())
-                        )],
-                    ))
-                });
-            if let Err((message, help)) = known {
-                let help = help.join("; ");
-                return Err(self.broken(
-                    Problem::UnknownConnection,
-                    message,
-                    connection.span,
-                    &help,
-                ));
-            }
-        }
+        self.check_model_connection(connection)?;
         for variable in prompt.template.variables() {
             if llm::parameter(api, &variable).is_some() {
                 let message = format!(
@@ -481,43 +392,6 @@ impl Finder<'_> {
         } else {
             Ok(named)
         }
-    }
-
-    fn check_connection(
-        &self,
-        name: &str,
-        classes: &[String],
-    ) -> Result<&'static str, (String, Vec<String>)> {
-        let home = self.home();
-        let all = home.connections().map_err(|problems| {
-            let first = problems.iter().next();
-            let message = first.map_or("", |problem| problem.message.as_str());
-            (
-                format!("the connections cannot be read: {message}"),
-                vec!["`flowctl connection list` shows what is wrong".to_owned()],
-            )
-        })?;
-        let connection = all
-            .get(name)
-            .map_err(|problem| (problem.message, problem.help))?;
-        let class = connection.class();
-        // A strong type of the author's is a custom connection where it is kept.
-        let fits = classes.is_empty()
-            || classes.iter().any(|wanted| wanted == class)
-            || class == "CustomConnection"
-            || classes.iter().any(|wanted| wanted == "object");
-        if fits {
-            return Ok(connection.kind.word);
-        }
-        Err((
-            format!(
-                "`{name}` is of the class `{class}`, and the tool takes `{}`",
-                classes.join("` or `")
-            ),
-            vec![
-                "name a connection of that class; `flowctl connection list` shows them".to_owned(),
-            ],
-        ))
     }
 }
 

@@ -4,11 +4,15 @@
 //! What is found out of Python code is kept with a run ([`Codes::kept`]), so that nobody starts
 //! Python to look at one.
 
+mod around;
 mod call;
+mod contract;
 mod find;
 mod folder;
 mod home;
+mod persona;
 mod ports;
+mod proposal;
 mod skill;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,12 +24,14 @@ pub use call::Asked;
 use super::library::Library;
 use super::python::Promptflow;
 use super::skill::Skill;
-use crate::flow::{CodeDecl, Flow, NodeDecl, Selection};
-use crate::plan::Found;
+use crate::flow::{CodeDecl, Flow, ModelDecl, NodeDecl, Selection};
+use crate::plan::{Found, ToolInfo};
 use crate::value::Value;
+use around::Around;
 use call::Code;
 use find::Finder;
 use home::Home;
+use persona::Proposer;
 use ports::Ports;
 
 /// What code beside flows needs of the world.
@@ -107,15 +113,39 @@ impl Codes {
         node: &NodeDecl,
         code: &CodeDecl,
     ) -> Found {
-        let finder = Finder {
+        let around = Around {
             codes: self,
             library,
             surroundings,
             flow,
             node,
-            code,
         };
-        finder.find()
+        Finder { around, code }.find()
+    }
+
+    /// What runs a persona whose output a model proposes.
+    pub(super) fn find_model(
+        &self,
+        library: &Library,
+        surroundings: &Surroundings,
+        flow: &Flow,
+        node: &NodeDecl,
+        model: &ModelDecl,
+        persona: ToolInfo,
+    ) -> Found {
+        let around = Around {
+            codes: self,
+            library,
+            surroundings,
+            flow,
+            node,
+        };
+        Proposer {
+            around,
+            model,
+            persona,
+        }
+        .find()
     }
 
     /// What a skill runs.

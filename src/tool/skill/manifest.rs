@@ -227,12 +227,7 @@ impl Loader<'_> {
         }
         // Every skill that renders tells which files.
         if runtime == Runtime::Tera && signature.output("files").is_none() {
-            let schema = json!({ "type": "array", "items": { "type": "object" } });
-            signature.outputs.push(Port::new(
-                "files",
-                schema,
-                "The rendered files: path, sha256, bytes.",
-            ));
+            signature.outputs.push(rendered_files());
         }
         let rendered = file_items
             .iter()
@@ -546,4 +541,12 @@ impl Loader<'_> {
 fn exists(files: &BTreeMap<String, Vec<u8>>, path: &str) -> bool {
     let folder = format!("{}/", path.trim_end_matches('/'));
     files.contains_key(path) || files.keys().any(|file| file.starts_with(&folder))
+}
+/// The output of every skill that does not make one of its own of that name.
+pub(in crate::tool) fn rendered_files() -> Port {
+    Port::new(
+        "files",
+        json!({ "type": "array", "items": { "type": "object" } }),
+        "The rendered files: path, sha256, bytes.",
+    )
 }
