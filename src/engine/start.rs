@@ -42,9 +42,14 @@ impl Engine {
         }
         let approvers = self.pin(&compiled.plan)?;
         let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
+        let exists = || store::Error::Exists(dir.id.to_string());
+        // Whoever drives it now, it is there.
+        if dir.journal().exists() {
+            return Err(exists().into());
+        }
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder("run"))?;
         if dir.journal().exists() {
-            return Err(store::Error::Exists(dir.id.to_string()).into());
+            return Err(exists().into());
         }
         super::notify::prepare(&dir, &compiled.plan.root().notify)?;
         let blobs = Arc::new(Blobs::new(dir.files()));

@@ -640,7 +640,29 @@ fn what_is_wrong_is_said_and_changes_nothing() {
             &json!({ "flow": "gate.yaml", "inputs": { "nmae": 1 } }),
         )
         .json();
-    assert_snapshot!(serde_json::to_string_pretty(&invalid).unwrap(), @"");
+    let shown = serde_json::to_string_pretty(&invalid).unwrap();
+    assert_snapshot!(test.scrub(&shown), @r#"
+    {
+      "type": "about:blank",
+      "title": "Unprocessable Entity",
+      "status": 422,
+      "code": "invalid",
+      "detail": "the flow or its inputs are invalid",
+      "help": null,
+      "diagnostics": [
+        {
+          "code": "input::undeclared",
+          "message": "the flow has no input `nmae`",
+          "help": [
+            "did you mean `name`?"
+          ],
+          "file": "<dir>/gate.yaml",
+          "line": 1,
+          "column": 11
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]

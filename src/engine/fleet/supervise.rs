@@ -16,8 +16,10 @@ use crate::store::{Inbox, RunDir};
 const POLL: Duration = Duration::from_secs(1);
 /// How often all runs of the workspace are looked at, for those that others have begun.
 const SWEEP: Duration = Duration::from_secs(5);
-/// At most this part of the time goes into looking.
+/// At most one part in so many of the time goes into looking.
 const SHARE: u32 = 20;
+/// And however long it takes, there is a look after this.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// Threads that answer while all places are taken.
 const ANSWERING: usize = 8;
 
@@ -27,42 +29,31 @@ impl Fleet {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let inner = &self.0;
         let (mut sweep_at, mut poll_at) = (Instant::now(), Instant::now() + POLL);
-        let mut looking: Option<tokio::task::JoinHandle<()>> = None;
-        let mut began = Instant::now();
+        let mut looking: Option<tokio::task::JoinHandle<Duration>> = None;
         while !*stop.borrow() {
-            if looking
-                .as_ref()
-                .is_some_and(tokio::task::JoinHandle::is_finished)
-            {
-                let rest = began.elapsed() * SHARE;
-                poll_at = Instant::now() + POLL.max(rest);
-                sweep_at = sweep_at.max(Instant::now() + rest);
-                looking = None;
-            }
             if looking.is_none() && Instant::now() >= sweep_at.min(poll_at) {
-                began = Instant::now();
-                let sweeps = began >= sweep_at;
+                let sweeps = Instant::now() >= sweep_at;
+                let inner = Arc::clone(inner);
+                looking = Some(tokio::task::spawn_blocking(move || inner.look(sweeps)));
                 if sweeps {
-                    sweep_at = began + SWEEP;
+                    sweep_at = Instant::now() + SWEEP;
                 }
-                let (inner, wake) = (Arc::clone(inner), Arc::clone(inner));
-                looking = Some(tokio::task::spawn_blocking(move || {
-                    if sweeps {
-                        inner.sweep();
-                    }
-                    inner.poll();
-                    wake.wake.notify_one();
-                }));
             }
             let due = inner.pump();
-            let mut until = sweep_at.min(poll_at);
-            if looking.is_some() {
-                until = Instant::now() + POLL;
-            }
+            let until = match &looking {
+                Some(_) => Instant::now() + POLL,
+                None => sweep_at.min(poll_at),
+            };
             let until = due.map_or(until, |due| due.min(until));
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break },
                 () = inner.wake.notified() => {}
+                took = ended(&mut looking) => {
+                    let rest = (took * SHARE).min(LONGEST_REST);
+                    poll_at = Instant::now() + POLL.max(rest);
+                    sweep_at = sweep_at.max(Instant::now() + rest);
+                    looking = None;
+                }
                 () = tokio::time::sleep_until(until) => {}
             }
         }
@@ -70,7 +61,25 @@ impl Fleet {
     }
 }
 
+/// Waits for the end of a look, if there is one; says how long it took.
+async fn ended(looking: &mut Option<tokio::task::JoinHandle<Duration>>) -> Duration {
+    match looking {
+        Some(looking) => looking.await.unwrap_or_default(),
+        None => std::future::pending().await,
+    }
+}
+
 impl Inner {
+    /// Looks at the workspace, or only at what waits. Says how long it took.
+    fn look(&self, sweeps: bool) -> Duration {
+        let began = Instant::now();
+        if sweeps {
+            self.sweep();
+        }
+        self.poll();
+        began.elapsed()
+    }
+
     /// Gives what waits to threads, as far as there are places. Says when the next is due.
     fn pump(self: &Arc<Self>) -> Option<Instant> {
         let mut table = self.table();
