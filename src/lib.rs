@@ -8,7 +8,7 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 6 | [`cli`] | commands, progress, rendering of diagnostics |
-//! | 5b | `web` (feature) | the JSON API |
+//! | 5b | `web` (feature) | pages, decisions, API: what the engine knows, over HTTP |
 //! | 5 | [`engine`] | the local driver: carries actions out, publishes |
 //! | 4b | [`evidence`] | node logs and bundles, projected from the journal; verifying, signing |
 //! | 4b | [`export`] | evidence in a folder, bucket or table elsewhere, written once |

@@ -119,6 +119,7 @@ impl Reader<'_> {
         if let Some(shown) = &shown {
             self.check_text("`name`", shown);
         }
+        let has_default_account = accounts.is_none();
         let accounts = match accounts {
             Some(node) => self.texts(node, "accounts", "an account"),
             // Who says nothing of accounts has the one of their own name.
@@ -138,6 +139,7 @@ impl Reader<'_> {
         Some(User {
             name: shown.map(|shown| shown.value),
             accounts: known,
+            has_default_account,
             ssh_keys: self.keys(ssh_keys, "ssh_keys", &format!("`{name}`")),
             tokens: self.tokens(tokens, name),
         })
@@ -302,28 +304,28 @@ impl Reader<'_> {
 
     /// Notes by what somebody is known; says whether that is new.
     fn claim(&mut self, what: String, of: String, span: Span) -> bool {
-        match self.claims.get(&what) {
-            None => {
-                self.claims.insert(what, (of, span));
-                true
-            }
-            // Twice the same says nothing new.
-            Some((first, _)) if *first == of => false,
-            Some((first, at)) => {
-                self.problems.push(
-                    Diagnostic::error(
-                        Code::ClaimedTwice,
-                        format!("{what} is of {first} and of {of}"),
-                        self.source,
-                        span,
-                    )
-                    .label("second")
-                    .also(self.source, *at, "first")
-                    .help("nobody could tell the two apart: remove one of them"),
-                );
-                false
-            }
-        }
+        let Some((first, at)) = self.claims.get(&what) else {
+            self.claims.insert(what, (of, span));
+            return true;
+        };
+        let (message, help) = if *first == of {
+            (
+                format!("{what} of {of} stands here twice"),
+                "remove one of them",
+            )
+        } else {
+            (
+                format!("{what} is of {first} and of {of}"),
+                "nobody could tell the two apart: remove one of them",
+            )
+        };
+        self.problems.push(
+            Diagnostic::error(Code::ClaimedTwice, message, self.source, span)
+                .label("second")
+                .also(self.source, *at, "first")
+                .help(help),
+        );
+        false
     }
 
     /// A list of texts; left out and empty are the same.

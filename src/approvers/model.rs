@@ -27,6 +27,8 @@ pub struct User {
     pub name: Option<String>,
     /// Accounts of the operating system, and names that a proxy gives.
     pub accounts: Vec<String>,
+    /// Whether the file says nothing of accounts, so that the user's own name is the only one.
+    pub has_default_account: bool,
     /// With which they sign.
     pub ssh_keys: Vec<PublicKey>,
     /// What they show on the web.
@@ -34,6 +36,17 @@ pub struct User {
 }
 
 impl Approvers {
+    /// Whether a user has a token that has not ended.
+    #[must_use]
+    pub fn has_token(&self, user: &str, id: &str, now: jiff::Timestamp) -> bool {
+        let mut tokens = self
+            .users
+            .get(user)
+            .into_iter()
+            .flat_map(|user| &user.tokens);
+        tokens.any(|token| token.id == id && !token.is_expired(now))
+    }
+
     /// What a run remembers.
     #[must_use]
     pub fn pinned(&self) -> Pinned {
@@ -109,7 +122,7 @@ mod tests {
     #[test]
     fn a_run_remembers_names_fingerprints_and_ids() {
         let text = format!(
-            "x-team: platform\nusers:\n  ada:\n    name: Ada Lovelace\n    accounts: [ada, alovelace, ada]\n    ssh_keys:\n      - {ADA}\n      - {ADA}\n    tokens:\n      - {{ id: {}, hash: '{HASH}', created: 2026-11-23T00:00:00Z }}\n  bob:\n  eve: {{ accounts: [] }}\ngroups:\n  security: [bob, ada, bob]\n  empty:\nservers: []\n",
+            "x-team: platform\nusers:\n  ada:\n    name: Ada Lovelace\n    accounts: [ada, alovelace]\n    ssh_keys:\n      - {ADA}\n    tokens:\n      - {{ id: {}, hash: '{HASH}', created: 2026-11-23T00:00:00Z }}\n  bob:\n  eve: {{ accounts: [] }}\ngroups:\n  security: [bob, ada, bob]\n  empty:\nservers: []\n",
             id()
         );
         let (approvers, warnings) = decode(&text).unwrap();
@@ -184,6 +197,8 @@ mod tests {
         }
         let twice = format!("users: {{ ada: {{ ssh_keys: [{ADA}] }} }}\nservers: [{ADA}]\n");
         assert_eq!(codes(&twice), [Code::ClaimedTwice], "a server is no user");
+        let twice = format!("users: {{ ada: {{ ssh_keys: [{ADA}, {ADA}] }} }}");
+        assert_eq!(codes(&twice), [Code::ClaimedTwice]);
     }
 
     #[test]

@@ -55,6 +55,8 @@ impl Command {
             Self::SendBack(args) => &args.drive.signing,
             Self::Reject(args) => &args.signing,
             Self::Cancel(args) => &args.signing,
+            #[cfg(feature = "web")]
+            Self::Serve(args) => &args.signing,
             Self::Evidence(Evidence::Rebuild(args)) => &args.signing,
             _ => return None,
         };
@@ -78,6 +80,9 @@ pub(super) enum Command {
     SendBack(SendBack),
     /// Stop a run for good.
     Cancel(Cancel),
+    /// Serve the pages on which runs are looked at and decided.
+    #[cfg(feature = "web")]
+    Serve(Serve),
     /// List the runs of the workspace.
     Runs(Runs),
     /// Show a run, or one of its nodes.
@@ -92,7 +97,7 @@ pub(super) enum Command {
     Graph(Graph),
     /// List personas and skills with their ports.
     Tools(Tools),
-    /// Print the JSON Schema of flow files, or of a contract.
+    /// Print the JSON Schema of flow files, of `approvers.yaml`, or of a contract.
     Schema(Schema),
     /// Write the flagship flow and the skills out.
     Init(Init),
@@ -100,6 +105,9 @@ pub(super) enum Command {
     Prune(Prune),
     /// Say what is in the cache (`cache: true`), or clear it.
     Cache(CacheArgs),
+    /// Who may approve, and by what they prove it: `approvers.yaml`.
+    #[command(subcommand)]
+    Approvers(Approvers),
     /// Connections to models and services: where they are and the keys to them.
     #[command(subcommand)]
     Connection(Connection),
@@ -336,6 +344,35 @@ pub(super) struct Reject {
     pub(super) signing: Signing,
 }
 
+#[cfg(feature = "web")]
+#[derive(Debug, ClapArgs)]
+pub(super) struct Serve {
+    /// Where to listen. Elsewhere than on this machine it needs an `approvers.yaml`.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
+    pub(super) listen: std::net::SocketAddr,
+    /// How people reach it, when a proxy stands in front: `https://flows.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub(super) public_url: Option<String>,
+    /// The header in which a proxy says who somebody is.
+    #[arg(long, value_name = "NAME", requires = "proxy_from")]
+    pub(super) proxy_header: Option<String>,
+    /// The proxy's address; from others the header is not believed.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) proxy_from: Vec<std::net::IpAddr>,
+    /// Nodes at the same time, over all runs that the server drives.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: u16,
+    /// Runs at the same time; those that wait for people do not count.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) max_runs: u16,
+    #[command(flatten)]
+    pub(super) code: Code,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
+    #[command(flatten)]
+    pub(super) signing: Signing,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(super) struct Cancel {
     /// The run: its id, a unique beginning of it, or `latest`.
@@ -443,7 +480,7 @@ pub(super) struct Tools {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Schema {
-    /// `flow`, or the name of a contract.
+    /// `flow`, `approvers`, or the name of a contract.
     #[arg(default_value = "flow")]
     pub(super) name: String,
     /// List what there is.
@@ -494,6 +531,74 @@ pub(super) struct CacheClear {
     /// Only entries that are older than this (`30d`).
     #[arg(long, value_name = "DURATION")]
     pub(super) older_than: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Approvers {
+    /// List users, groups, keys and tokens; never a hash.
+    List(ApproversList),
+    /// Check the file.
+    Check,
+    /// Write a file with you in it.
+    Init,
+    /// Add a user, or something by which a user is known.
+    Add(ApproversAdd),
+    /// Make a token with which a user signs in on the web; it is shown once.
+    Token(ApproversToken),
+    /// Take a token or a key away from a user; also from runs that have begun.
+    Revoke(ApproversRevoke),
+    /// Take the word of this workspace's server for what happens on the web.
+    Trust,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversList {
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversAdd {
+    /// The user, as flows are to name them.
+    pub(super) user: String,
+    /// What people call them.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) name: Option<String>,
+    /// A `.pub` file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ssh_key: Vec<PathBuf>,
+    /// An account of the operating system, or a name that a proxy gives.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Vec<String>,
+    /// A group to be in.
+    #[arg(long, value_name = "NAME")]
+    pub(super) group: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversToken {
+    /// The user.
+    pub(super) user: String,
+    /// How long it is taken (`90d`); for ever when left out.
+    #[arg(long, value_name = "DURATION")]
+    pub(super) expires: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ApproversRevoke {
+    /// The user.
+    pub(super) user: String,
+    /// The id of a token, or a unique beginning of it.
+    #[arg(
+        value_name = "TOKEN-ID",
+        required_unless_present = "key",
+        conflicts_with = "key"
+    )]
+    pub(super) token: Option<String>,
+    /// The `SHA256:…` fingerprint of a key.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(super) key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -64,6 +64,8 @@ codes! {
     RecursiveFlow = "flow::recursive",
     /// Approval policy that needs an `approvers.yaml`.
     ApproversNeeded = "approval::approvers-needed",
+    /// Everybody may write the file of approvers.
+    ExposedApprovers = "approvers::exposed",
     /// A key of an approver or a server that proves nothing.
     BadKey = "approvers::bad-key",
     /// A token of an approver that cannot be checked.

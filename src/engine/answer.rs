@@ -135,6 +135,14 @@ impl Engine {
     /// # Errors
     /// A run that cannot be read.
     pub fn receipt(&self, dir: &RunDir, request: &Request) -> Result<Option<Verdict>, Error> {
-        Ok(self.read_run(dir)?.told.verdict(request.id()))
+        self.receipt_of(dir, request.id())
+    }
+
+    /// The same, by the request's id.
+    ///
+    /// # Errors
+    /// A run that cannot be read.
+    pub fn receipt_of(&self, dir: &RunDir, id: &str) -> Result<Option<Verdict>, Error> {
+        Ok(self.read_run(dir)?.told.verdict(id))
     }
 }

@@ -1,6 +1,7 @@
 //! [`Engine`]: what every command starts from.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::compiled::Compiled;
 use super::error::Error;
 use super::secrets::SecretsFile;
 use crate::diagnostic::Diagnostics;
+use crate::flow::Part;
 use crate::plan::Plan;
 use crate::store::{Content, Layout, RunDir, SkillFiles, Snapshot};
 use crate::tool::http::Web;
@@ -127,6 +129,11 @@ impl Engine {
         )
         .surrounded(Surroundings {
             workspace: self.layout.workspace().to_owned(),
+            processes: match snapshot.selection.part {
+                // Whoever takes a batch up again takes it up at full speed.
+                Part::Lines => std::thread::available_parallelism().map_or(1, NonZero::get),
+                Part::Whole | Part::Node(_) => self.surroundings.processes,
+            },
             selection: snapshot.selection.clone(),
             ..self.surroundings.clone()
         })

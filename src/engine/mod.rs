@@ -6,6 +6,7 @@
 
 mod accept;
 mod answer;
+mod approvers_file;
 mod attempt;
 mod batch;
 mod cache;
@@ -25,16 +26,20 @@ mod observer;
 mod open;
 mod overview;
 mod people;
+mod private;
 mod publish;
 mod report;
 mod resolve;
 mod review;
 mod scope;
 mod secrets;
+#[cfg(feature = "sign")]
+mod server_key;
 mod start;
 mod target;
 
 pub use answer::{Answer, new_id};
+pub use approvers_file::{ApproversDraft, ApproversError, ApproversFile};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};
@@ -51,6 +56,10 @@ pub use overview::Overview;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use people::People;
 
+#[cfg(feature = "web")]
+pub(crate) use private::folder as private_folder;
 pub use resolve::log_file;
 pub use review::{Change, Review, ReviewedFile};
 pub use secrets::SecretsFile;
+#[cfg(feature = "sign")]
+pub use server_key::{ServerKey, ServerKeyError};

@@ -11,12 +11,14 @@ use super::environment::Engine;
 use super::error::Error;
 use super::inbox::Verdict;
 use super::kept::Kept;
+use crate::evidence::TestCase;
 use crate::id::{NodePath, RunId};
 use crate::run::{
-    Adoption, Event, FlowChanged, InstanceId, NodeFailed, Payload, RunStarted, RunState, Status,
+    Adoption, ApprovalRequested, Event, FlowChanged, InstanceId, NodeFailed, Payload, RunStarted,
+    RunState, Status,
 };
 use crate::store::{Blobs, Places, RecordRef, RunDir, RunLock, Scanned, scan};
-use crate::value::{Object, Value};
+use crate::value::{Digest, Object, Value};
 
 /// A run, replayed.
 pub struct OpenRun {
@@ -44,6 +46,8 @@ pub struct Told {
     pub hands: Vec<String>,
     /// The last failure of each node that had one.
     failures: HashMap<NodePath, u64>,
+    /// Every time that a gate asked, oldest first.
+    asked: HashMap<NodePath, Vec<u64>>,
 }
 
 impl Told {
@@ -64,6 +68,12 @@ impl Told {
             | Payload::RunSealed(_) => self.events.push(event.clone()),
             Payload::NodeFailed(data) => {
                 self.failures.insert(data.node.clone(), event.seq);
+            }
+            Payload::ApprovalRequested(data) => {
+                self.asked
+                    .entry(data.node.clone())
+                    .or_default()
+                    .push(event.seq);
             }
             _ => {}
         }
@@ -316,6 +326,42 @@ impl OpenRun {
             Payload::NodeFailed(data) => Ok(Some(data)),
             _ => Ok(None),
         }
+    }
+
+    /// What a gate asked, each time, oldest first.
+    ///
+    /// # Errors
+    /// A record that is damaged.
+    pub fn asked(&self, gate: &NodePath) -> Result<Vec<ApprovalRequested>, Error> {
+        let all = self.told.asked.get(gate).map_or(&[][..], Vec::as_slice);
+        let mut asked = Vec::with_capacity(all.len());
+        for seq in all {
+            if let Payload::ApprovalRequested(data) = self.kept(|kept| kept.payload(*seq))? {
+                asked.push(data);
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The content of a staged file.
+    ///
+    /// # Errors
+    /// One that is damaged or gone.
+    pub fn staged(&self, sha256: Digest) -> Result<Vec<u8>, Error> {
+        Ok(Blobs::new(self.dir.files()).get(sha256)?)
+    }
+
+    /// The last list of tests that a node gave.
+    ///
+    /// # Errors
+    /// A record or file that is damaged or gone.
+    pub fn tests(&self) -> Result<Vec<TestCase>, Error> {
+        for id in self.state.walk(&self.compiled.plan).into_iter().rev() {
+            if let Some(cases) = self.output(id)?.as_ref().and_then(TestCase::of_output) {
+                return Ok(cases);
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn kept<T>(&self, read: impl FnOnce(&Kept<'_>) -> Result<T, Error>) -> Result<T, Error> {

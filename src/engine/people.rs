@@ -1,14 +1,13 @@
 //! Who may answer: `approvers.yaml` as it was when a run began, less what was taken away since.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::sync::Arc;
 
+use super::approvers_file::ApproversFile;
 use super::environment::Engine;
 use super::error::Error;
 use super::open::Told;
 use crate::approvers::{Approvers, FILE, Pinned};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, or_list};
 use crate::flow::ApprovalDecl;
 use crate::plan::{Plan, PlanNode, Scope};
 use crate::run::{ApprovalDecided, Electorate, RunStarted, Signer};
@@ -54,21 +53,10 @@ impl Engine {
     /// # Errors
     /// What is wrong with it.
     pub fn approvers(&self) -> Result<Option<Approvers>, Error> {
-        let unreadable = |code: Code, why: String| {
-            let source = Arc::new(Source::new(FILE, ""));
-            let message = format!("cannot read `{FILE}`: {why}");
-            Error::Invalid(Diagnostic::error(code, message, &source, Span::default()).into())
-        };
-        let bytes = match std::fs::read(self.layout.workspace().join(FILE)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(Code::FileUnreadable, error.to_string())),
-        };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| unreadable(Code::FileNotUtf8, "it is not UTF-8".to_owned()))?;
-        let (approvers, _) = Approvers::decode(&Arc::new(Source::new(FILE, text.as_str())))
-            .map_err(Error::Invalid)?;
-        Ok(Some(approvers))
+        let read = ApproversFile::of(&self.layout).read();
+        Ok(read
+            .map_err(Error::Invalid)?
+            .map(|(approvers, _)| approvers))
     }
 
     /// Who may answer in a run.

@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::value::Digest;
 
-/// Folders of the workspace that only flowctl and git write.
-const RESERVED: [&str; 2] = ["artifacts", GIT];
+/// What only flowctl and git write in a workspace, and who decides who may approve.
+const RESERVED: [&str; 4] = ["artifacts", ".flowctl", GIT, crate::approvers::FILE];
 /// Git's folder is its own wherever it is: a repository inside the workspace has hooks as well.
 const GIT: &str = ".git";
 
@@ -20,7 +20,7 @@ pub(super) fn check_target(path: &str, for_workspace: bool) -> Result<(), String
         return Err("`outputs/` is for outputs that are too large for a record".to_owned());
     }
     if for_workspace && let Some(name) = reserved(Path::new(path)) {
-        return Err(format!("`{name}/` is not for published files"));
+        return Err(not_for(name));
     }
     Ok(())
 }
@@ -43,7 +43,7 @@ pub(super) fn base_digest(workspace: &Path, path: &str) -> Result<Option<Digest>
 /// be published.
 pub(super) fn inside(workspace: &Path, path: &str) -> Result<PathBuf, String> {
     if let Some(name) = reserved(Path::new(path)) {
-        return Err(format!("`{name}/` is not for published files"));
+        return Err(not_for(name));
     }
     let root = workspace
         .canonicalize()
@@ -92,13 +92,34 @@ pub(super) fn inside(workspace: &Path, path: &str) -> Result<PathBuf, String> {
                 .is_ok_and(|within| reserved(within).is_some())
         {
             return Err(format!(
-                "`{}` is inside `artifacts/` or `.git/`, which are not for published files",
+                "`{}` is inside `artifacts/`, `.flowctl/` or `.git/`, which are not for published files",
                 at.display()
             ));
         }
         at = real.unwrap_or(at);
     }
+    // What is reserved may be a file, and have another name, too.
+    let within = at.strip_prefix(&root).ok();
+    if let Some(name) = within.and_then(reserved) {
+        return Err(not_for(name));
+    }
+    let found = fs::metadata(&at).ok();
+    if found.is_some_and(|found| kept.iter().any(|kept| same(kept, &found))) {
+        return Err(format!(
+            "`{}` is another name of what is not for published files",
+            at.display()
+        ));
+    }
     Ok(at)
+}
+
+fn not_for(name: &str) -> String {
+    let slash = if name == crate::approvers::FILE {
+        ""
+    } else {
+        "/"
+    };
+    format!("`{name}{slash}` is not for published files")
 }
 
 /// The reserved folder that a path of the workspace is in by its name, or is.
@@ -155,9 +176,13 @@ mod tests {
             ".git./config",
             ".g\u{200c}it/config",
             "Artifacts/x",
+            ".flowctl/serve/key",
+            "approvers.yaml",
+            "Approvers.YAML",
         ] {
             assert!(check_target(path, true).is_err(), "{path}");
         }
+        assert!(check_target("docs/approvers.yaml", true).is_ok());
     }
 
     #[test]
@@ -186,7 +211,12 @@ mod tests {
         link(".", "here");
         link("nowhere", "dangling");
         link("site/deep", "fine");
+        fs::write(dir.path().join("site/who.yaml"), "users: {}").expect("a file");
+        link("site/who.yaml", "approvers.yaml");
         for path in [
+            "here/approvers.yaml",
+            "site/who.yaml",
+            "here/.flowctl/serve/key",
             "git/config",
             "git/hooks/pre-commit",
             "site/hooks/pre-commit",

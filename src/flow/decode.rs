@@ -58,15 +58,7 @@ impl Flow {
             .unwrap_or_default();
         cursor.text("$schema");
         cursor.word("dialect", &[("flowctl", ()), ("promptflow", ())]);
-        let order = cursor
-            .word(
-                "order",
-                &[
-                    ("parallel", Order::Parallel),
-                    ("sequential", Order::Sequential),
-                ],
-            )
-            .unwrap_or_default();
+        let order = order(&mut cursor);
         let notify = super::notify::decode(&mut cursor);
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
@@ -122,4 +114,13 @@ impl InputBinding {
     ) -> Self {
         Self::new(Binding::compile(node, source, problems), key_span, node)
     }
+}
+
+/// Reads `order:`, in both dialects.
+pub(super) fn order(cursor: &mut Cursor<'_, '_>) -> Order {
+    let words = [
+        ("parallel", Order::Parallel),
+        ("sequential", Order::Sequential),
+    ];
+    cursor.word("order", &words).unwrap_or_default()
 }

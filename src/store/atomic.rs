@@ -65,12 +65,7 @@ fn leaving(owner: &str) -> String {
 /// # Errors
 /// When anything on the way fails.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
-    let temporary = temporary(path, bytes, PREFIX)?;
-    match temporary.persist_noclobber(path) {
-        Ok(_) => sync_dir(parent(path)).map(|()| true),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Error::io("create", path)(error.error)),
-    }
+    placed(temporary(path, bytes, PREFIX)?, path)
 }
 
 /// As [`replace`], for a file that nobody else may read. Where a link leads, it leads afterwards.
@@ -84,6 +79,43 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .persist(&real)
         .map_err(|error| Error::io("replace", path)(error.error))?;
     sync_dir(parent(&real))
+}
+
+/// As [`create_new`], for a file that nobody else may read.
+///
+/// # Errors
+/// As [`create_new`].
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
+    placed(temporary_with(path, bytes, PREFIX, 0o600)?, path)
+}
+
+/// As [`replace`], for a file of somebody's own: who may read and write it stays as it is, and where a
+/// link leads, it leads afterwards.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_alike(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    #[cfg(unix)]
+    let mode = {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(&real).map_or(0o644, |found| found.permissions().mode() & 0o777)
+    };
+    #[cfg(not(unix))]
+    let mode = 0o644;
+    let temporary = temporary_with(&real, bytes, PREFIX, mode)?;
+    temporary
+        .persist(&real)
+        .map_err(|error| Error::io("replace", path)(error.error))?;
+    sync_dir(parent(&real))
+}
+
+fn placed(temporary: tempfile::NamedTempFile, path: &Path) -> Result<bool, Error> {
+    match temporary.persist_noclobber(path) {
+        Ok(_) => sync_dir(parent(path)).map(|()| true),
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::io("create", path)(error.error)),
+    }
 }
 
 fn temporary(path: &Path, bytes: &[u8], prefix: &str) -> Result<tempfile::NamedTempFile, Error> {

@@ -53,6 +53,18 @@ impl Layout {
         self.workspace.join("artifacts").join("evidence-head.json")
     }
 
+    /// Who may approve.
+    #[must_use]
+    pub fn approvers(&self) -> PathBuf {
+        self.workspace.join(crate::approvers::FILE)
+    }
+
+    /// What the server of this workspace keeps to itself.
+    #[must_use]
+    pub fn serve(&self) -> PathBuf {
+        self.workspace.join(".flowctl").join("serve")
+    }
+
     /// The folder of cached outcomes.
     #[must_use]
     pub fn cache(&self) -> PathBuf {

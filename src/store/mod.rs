@@ -16,7 +16,10 @@ mod regular;
 mod scan;
 mod snapshot;
 
-pub use atomic::{create_new, replace, replace_as, replace_private, sweep, sync_dir};
+pub use atomic::{
+    create_new, create_private, replace, replace_alike, replace_as, replace_private, sweep,
+    sync_dir,
+};
 pub use blobs::Blobs;
 pub use cache::{Cache, CacheEntry, Cleared};
 pub use error::Error;

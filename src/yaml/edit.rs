@@ -109,7 +109,7 @@ impl Editor<'_> {
                 return None;
             };
             let Some(entry) = entries.iter().find(|entry| entry.key == *key) else {
-                return self.into_map(node, entries, &path[depth..], leaf);
+                return self.add_to_map(node, entries, &path[depth..], leaf);
             };
             if let Some(column) = self.is_bare(entry) {
                 return self.below(entry, column, &path[depth + 1..], leaf);
@@ -120,13 +120,13 @@ impl Editor<'_> {
             return None;
         };
         if self.is_flow(node) {
-            return self.into_flow(node, items.last(), item);
+            return Some(self.add_to_flow(node, items.last(), item));
         }
-        let dash = self.dash(items.first()?)?;
+        let dash = items.iter().find_map(|item| self.dash(item))?;
         Some(self.after_line(items.last()?, &format!("{}- {item}", self.new_line(dash))))
     }
 
-    fn into_map(
+    fn add_to_map(
         &self,
         node: &Node,
         entries: &[Entry],
@@ -135,7 +135,7 @@ impl Editor<'_> {
     ) -> Option<String> {
         if self.is_flow(node) {
             let last = entries.last().map(|entry| &entry.value);
-            return self.into_flow(node, last, &inline(rest, leaf));
+            return Some(self.add_to_flow(node, last, &inline(rest, leaf)));
         }
         let column = self.column(entries.first()?.key_span.start)?;
         let last = &entries.last()?.value;
@@ -173,12 +173,12 @@ impl Editor<'_> {
         Some(self.with(colon, end, &format!("{}{lines}", comment.trim_end())))
     }
 
-    fn into_flow(&self, node: &Node, last: Option<&Node>, more: &str) -> Option<String> {
+    fn add_to_flow(&self, node: &Node, last: Option<&Node>, more: &str) -> String {
         let (at, more) = match last {
             Some(last) => (self.end(last), format!(", {more}")),
             None => (node.span.start + 1, more.to_owned()),
         };
-        Some(self.with(at, at, &more))
+        self.with(at, at, &more)
     }
 
     fn remove(&self, root: &Node, path: &[&str], index: usize) -> Option<String> {
@@ -381,9 +381,9 @@ mod tests {
             ),
             ("\"a\" : \n", "a", "\"a\" :\n  - NEW\n"),
             (
-                "a:\n  - |\n    text\n\nb: 1\n",
+                "a:\n  - x\n  - |\n    text\n\nb: 1\n",
                 "a",
-                "a:\n  - |\n    text\n  - NEW\n\nb: 1\n",
+                "a:\n  - x\n  - |\n    text\n  - NEW\n\nb: 1\n",
             ),
             (
                 "a:\n  - { x: 1,\n      y: 2 }\n",

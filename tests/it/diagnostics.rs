@@ -1667,6 +1667,135 @@ fn connection_unknown() {
     assert!(found.contains("--> f/flow.dag.yaml:6:15"), "{found}");
 }
 
+// ------------------------------------------------------------------------------------------------
+// Approvers
+// ------------------------------------------------------------------------------------------------
+
+/// What `approvers check` says about one file.
+fn approvers(yaml: &str) -> String {
+    Test::new()
+        .file("approvers.yaml", yaml)
+        .run(["approvers", "check"])
+}
+
+#[test]
+fn approvers_exposed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let test = Test::new().file("approvers.yaml", "users: { ada: {} }\n");
+    let mode = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(test.path("approvers.yaml"), mode).unwrap();
+    assert_snapshot!(test.run(["approvers", "check"]), @r#"
+    exit 0
+    --- stderr
+    warning[approvers::exposed]: everybody on this machine may write the file, and so say who may approve
+    --> approvers.yaml
+     = help: take the right away: `chmod o-w approvers.yaml`
+    approvers.yaml: valid: 1 user, 0 groups, 0 servers
+    "#);
+}
+
+#[cfg(feature = "sign")]
+#[test]
+fn approvers_bad_key() {
+    assert_snapshot!(approvers("users:\n  ada:\n    ssh_keys:\n      - ssh-ed25519 AAAA ada@laptop\n      - |\n        -----BEGIN OPENSSH PRIVATE KEY-----\n        c2VjcmV0\n"), @r#"
+    exit 3
+    --- stderr
+    error[approvers::bad-key]: this is no OpenSSH public key: length invalid
+     --> approvers.yaml:4:9
+      |
+    4 |       - ssh-ed25519 AAAA ada@laptop
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write the line of a `.pub` file: `ssh-ed25519 AAAA… ada@laptop`
+
+    error[approvers::bad-key]: this is a private key, and now known to whoever reads the file
+     --> approvers.yaml:6:9
+      |
+    6 |         ***********************************
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write the line of its `.pub` file; and make a new key, for this one is no secret any more
+
+    error: 2 errors
+    "#);
+}
+
+#[test]
+fn approvers_bad_token() {
+    assert_snapshot!(approvers("users:\n  ada:\n    tokens:\n      - { id: t1, hash: hunter2 }\n      - { id: t2, hash: '$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' }\n      - { id: t3, hash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' }\n"), @r#"
+    exit 3
+    --- stderr
+    error[approvers::bad-token]: this is no Argon2id hash of version 19 in PHC form
+     --> approvers.yaml:4:25
+      |
+    4 |       - { id: t1, hash: ******* }
+      |                         ^^^^^^^
+      |
+      = help: remove it; `flowctl approvers token ada` makes one
+
+    error[approvers::bad-token]: the hash is too cheap: `m=8`, and at least 19456 is needed
+     --> approvers.yaml:5:25
+      |
+    5 |       - { id: t2, hash: *********************************************************************************************** }
+      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: remove it; `flowctl approvers token ada` makes one
+
+    error[approvers::bad-token]: the id is not the one of this hash
+     --> approvers.yaml:6:15
+      |
+    6 |       - { id: t3, hash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' }
+      |               ^^
+      |
+      = help: the token of this hash is `5431a756cc3f`; if you do not know who changed the line, remove it
+
+    error: 3 errors
+    "#);
+}
+
+#[test]
+fn approvers_unknown_user() {
+    assert_snapshot!(approvers("users: { ada: {}, bob: {} }\ngroups:\n  security: [adda, '@ops']\n"), @r#"
+    exit 3
+    --- stderr
+    error[approvers::unknown-user]: there is no user `adda`
+     --> approvers.yaml:3:14
+      |
+    3 |   security: [adda, '@ops']
+      |              ^^^^
+      |
+      = help: did you mean `ada`?
+      = help: there is `ada` or `bob`
+
+    error[approvers::unknown-user]: a group cannot hold a group
+     --> approvers.yaml:3:20
+      |
+    3 |   security: [adda, '@ops']
+      |                    ^^^^^^
+      |
+      = help: name the users of `ops` here
+
+    error: 2 errors
+    "#);
+}
+
+#[test]
+fn approvers_claimed_twice() {
+    assert_snapshot!(approvers("users:\n  ada: { accounts: [bob] }\n  bob:\n"), @r#"
+    exit 3
+    --- stderr
+    error[approvers::claimed-twice]: the account `bob` is of `ada` and of `bob`
+     --> approvers.yaml:3:3
+      |
+    2 |   ada: { accounts: [bob] }
+      |                     --- first
+    3 |   bob:
+      |   ^^^ second
+      |
+      = help: nobody could tell the two apart: remove one of them
+    "#);
+}
+
 #[test]
 fn every_code_has_a_paragraph_and_a_test() {
     let all: BTreeSet<String> = Code::ALL

@@ -158,9 +158,7 @@ impl Test {
 
     /// Starts, and goes on at once. The child leads a process group of its own.
     pub(crate) fn spawn<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Running {
-        use std::os::unix::process::CommandExt as _;
-        let child = self.command(args).process_group(0).spawn().unwrap();
-        Running { child: Some(child) }
+        Running::of(self.command(args))
     }
 
     /// The journal's records of a run, or nothing while there is none.
@@ -254,6 +252,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a command of a test; the child leads a process group of its own.
+    pub(crate) fn of(mut command: Command) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        Self {
+            child: Some(command.process_group(0).spawn().unwrap()),
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
     }

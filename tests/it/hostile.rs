@@ -41,7 +41,9 @@ fn links_do_not_lead_to_the_records_of_git_or_flowctl() {
         test.output(["approve", "r", "--resume"])
             .exits(4)
             .says("`site/a.txt` cannot be written: ")
-            .says("is inside `artifacts/` or `.git/`, which are not for published files");
+            .says(
+                "is inside `artifacts/`, `.flowctl/` or `.git/`, which are not for published files",
+            );
         assert!(!test.exists(&format!("{folder}/a.txt")), "{folder}");
         fs::remove_file(test.path("site")).unwrap();
         test.output(["resume", "r"]).exits(0);

@@ -15,6 +15,8 @@
 mod accept_changes;
 #[cfg(feature = "web")]
 mod api;
+#[cfg(all(feature = "sign", feature = "web"))]
+mod approvers;
 mod architecture;
 mod cache;
 mod commands;
@@ -61,4 +63,5 @@ mod tracer;
 #[cfg(feature = "sign")]
 mod trust;
 #[cfg(target_os = "linux")]
+mod web;
 mod world;

@@ -1,6 +1,9 @@
 //! The commands, one file each.
 
 mod answer;
+mod approvers;
+#[cfg(feature = "web")]
+mod approvers_token;
 mod batch;
 mod cache;
 mod completions;
@@ -18,6 +21,8 @@ mod review;
 mod run;
 mod runs;
 mod schema;
+#[cfg(feature = "web")]
+mod serve;
 mod show;
 mod tools;
 mod validate;
@@ -44,6 +49,8 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Show(args) => show::show(engine, &args, output),
         Command::Logs(args) => logs::logs(engine, &args, output),
         Command::Review(args) => review::review(engine, &args, output),
+        #[cfg(feature = "web")]
+        Command::Serve(args) => serve::serve(engine, &args, output),
         Command::Validate(args) => validate::validate(engine, &args, output),
         Command::Graph(args) => graph::graph(engine, &args, output),
         Command::Tools(args) => tools::tools(engine, &args, output),
@@ -54,6 +61,7 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Evidence(Evidence::Export(args)) => export::export(engine, &args, output),
         Command::Evidence(Evidence::Verify(args)) => evidence::verify(engine, &args, output),
         Command::Evidence(Evidence::Rebuild(_)) => evidence::rebuild(engine, output),
+        Command::Approvers(args) => approvers::approvers(engine, &args, output),
         Command::Connection(args) => connection::connection(engine, &args, output),
         Command::Completions(args) => completions::completions(&args, output),
     }

@@ -9,7 +9,6 @@ use crate::cli::args::Review as ReviewArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::engine::{Change, Engine, Error, OpenRun, Review, ReviewedFile};
-use crate::evidence::TestCase;
 
 pub(super) fn review(engine: &Engine, args: &ReviewArgs, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
@@ -75,7 +74,7 @@ fn head(run: &OpenRun) -> std::result::Result<String, Error> {
             );
         }
     }
-    for case in tests(run)?.iter().filter(|case| !case.passed()) {
+    for case in run.tests()?.iter().filter(|case| !case.passed()) {
         let reason = if case.reason.is_empty() {
             String::new()
         } else {
@@ -85,16 +84,6 @@ fn head(run: &OpenRun) -> std::result::Result<String, Error> {
     }
     text.push('\n');
     Ok(text)
-}
-
-/// The last list of tests counts.
-fn tests(run: &OpenRun) -> std::result::Result<Vec<TestCase>, Error> {
-    for id in run.state.walk(&run.compiled.plan).into_iter().rev() {
-        if let Some(cases) = run.output(id)?.as_ref().and_then(TestCase::of_output) {
-            return Ok(cases);
-        }
-    }
-    Ok(Vec::new())
 }
 
 fn diff(file: &ReviewedFile) -> String {

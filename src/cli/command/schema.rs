@@ -7,13 +7,18 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 
 pub(super) fn schema(args: &Schema, output: &mut Output) -> Result {
-    let names = || std::iter::once("flow").chain(crate::contracts::NAMES.iter().copied());
+    let names = || {
+        ["flow", "approvers"]
+            .into_iter()
+            .chain(crate::contracts::NAMES.iter().copied())
+    };
     if args.list {
         output.data(&names().collect::<Vec<_>>().join("\n"))?;
         return Ok(Exit::SUCCESS);
     }
     let schema = match args.name.as_str() {
         "flow" => Some(crate::flow::json_schema()),
+        "approvers" => Some(crate::approvers::json_schema()),
         name => crate::contracts::schema(name),
     };
     let Some(schema) = schema else {

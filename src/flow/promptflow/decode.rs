@@ -13,7 +13,8 @@ use super::variant::{Variant, Variants};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
 use crate::expr::Use;
 use crate::flow::cursor::{Cursor, wrong_type};
-use crate::flow::model::{Dialect, Flow, Order, Spanned};
+use crate::flow::decode::order;
+use crate::flow::model::{Dialect, Flow, Spanned};
 use crate::yaml::{Kind, Node, Scalars};
 
 /// Whether a file is read by these rules: by its name, unless it says otherwise.
@@ -55,21 +56,19 @@ pub(in crate::flow) fn decode(
         );
         return None;
     }
-    for (key, meaning) in [(
-        "tools",
-        "tools inside the flow file, as the first preview had them",
-    )] {
-        if let Some(entry) = cursor.entry(key).filter(|entry| !is_empty(&entry.value)) {
-            cursor.problems.push(
-                Diagnostic::error(
-                    Code::NotSupported,
-                    format!("`{key}` is not read: {meaning}"),
-                    source,
-                    entry.key_span,
-                )
-                .help("give each node a `source: { type: code, path: FILE }`"),
-            );
-        }
+    if let Some(entry) = cursor
+        .entry("tools")
+        .filter(|entry| !is_empty(&entry.value))
+    {
+        cursor.problems.push(
+            Diagnostic::error(
+                Code::NotSupported,
+                "`tools` is not read: tools inside the flow file, as the first preview had them",
+                source,
+                entry.key_span,
+            )
+            .help("give each node a `source: { type: code, path: FILE }`"),
+        );
     }
     if let Some(language) = cursor.text("language")
         && language.value != "python"
@@ -86,15 +85,7 @@ pub(in crate::flow) fn decode(
         return None;
     }
     cursor.word("dialect", &[("promptflow", ()), ("flowctl", ())]);
-    let order = cursor
-        .word(
-            "order",
-            &[
-                ("parallel", Order::Parallel),
-                ("sequential", Order::Sequential),
-            ],
-        )
-        .unwrap_or_default();
+    let order = order(&mut cursor);
     let text = |cursor: &Cursor<'_, '_>, key: &str| match cursor.get(key).map(|node| &node.kind) {
         Some(Kind::Text(text)) if !text.is_empty() => Some(text.clone()),
         _ => None,

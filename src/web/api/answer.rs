@@ -104,7 +104,7 @@ fn request(
         let name = [dir.id.as_str(), &caller.user, key, &said].join("\0");
         decision.id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
     }
-    api.guard.vouch(&mut decision, &dir.id)?;
+    api.guard.vouch(&mut decision, &open)?;
     Ok(Request::Decision {
         decision: Box::new(decision),
     })

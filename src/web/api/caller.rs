@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::{Api, Problem};
-use crate::id::RunId;
+use crate::engine::OpenRun;
 use crate::run::ApprovalDecided;
 
 /// Who calls.
@@ -30,7 +30,7 @@ pub trait Guard: Send + Sync {
     ///
     /// # Errors
     /// When it cannot.
-    fn vouch(&self, _decision: &mut ApprovalDecided, _run: &RunId) -> Result<(), Problem> {
+    fn vouch(&self, _decision: &mut ApprovalDecided, _run: &OpenRun) -> Result<(), Problem> {
         Ok(())
     }
 }

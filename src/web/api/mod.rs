@@ -67,7 +67,7 @@ impl Api {
 }
 
 /// The routes of the API, to be nested at [`ROOT`] or merged: they carry it already.
-pub fn router(api: Api) -> Router {
+pub fn router<S: Clone + Send + Sync + 'static>(api: Api) -> Router<S> {
     let mut inner = Router::new();
     for route in routes::all() {
         inner = inner.route(route.path, (route.handler)());

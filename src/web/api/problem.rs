@@ -53,7 +53,7 @@ impl Problem {
     }
 
     /// Something that should not happen. What it was is in the log: it may say more than a caller is to know.
-    pub(super) fn unexpected(error: &dyn std::fmt::Display) -> Self {
+    pub(in crate::web) fn unexpected(error: &dyn std::fmt::Display) -> Self {
         tracing::error!("a request failed: {error}");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
