@@ -61,7 +61,9 @@ fn fleet_process() {
                     .into_iter()
                     .map(|standing| format!("{} {:?}\n", standing.run, standing.state))
                     .collect();
-                fs::write(&states, text).unwrap();
+                // Whole, or not there yet.
+                fs::write(states.with_extension("new"), text).unwrap();
+                fs::rename(states.with_extension("new"), &states).unwrap();
                 if let Ok(wanted) = fs::read_to_string(&asks) {
                     fs::remove_file(&asks).unwrap();
                     for word in wanted.split_whitespace() {

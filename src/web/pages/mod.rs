@@ -145,7 +145,6 @@ pub(super) fn to(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
-#[expect(clippy::unused_async, reason = "axum wants handlers so")]
 pub(super) async fn nothing_here() -> Response {
     refused(
         StatusCode::NOT_FOUND,
@@ -154,7 +153,6 @@ pub(super) async fn nothing_here() -> Response {
     )
 }
 
-#[expect(clippy::unused_async, reason = "axum wants handlers so")]
 pub(super) async fn not_so() -> Response {
     let why = "this address is not asked in this way";
     refused(StatusCode::METHOD_NOT_ALLOWED, why, false)
