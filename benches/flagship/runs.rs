@@ -108,7 +108,7 @@ impl Workspace {
             .expect("it starts");
         let (_hold, stop) = tokio::sync::watch::channel(false);
         let mut watch = Watch::default();
-        let limits = Limits { concurrency: 8 };
+        let limits = Limits::alone(8);
         let ended = self
             .runtime
             .block_on(driver.drive(limits, stop, &mut watch))

@@ -146,7 +146,7 @@ impl Workspace {
         let (_hold, stop) = tokio::sync::watch::channel(false);
         let ended = self
             .runtime
-            .block_on(driver.drive(Limits { concurrency }, stop, &mut watch))
+            .block_on(driver.drive(Limits::alone(concurrency), stop, &mut watch))
             .expect("it is driven");
         (ended, watch)
     }

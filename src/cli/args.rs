@@ -359,6 +359,14 @@ pub(super) struct Serve {
     /// The proxy's address; from others the header is not believed.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) proxy_from: Vec<std::net::IpAddr>,
+    /// Nodes at the same time, over all runs that the server drives.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) concurrency: u16,
+    /// Runs at the same time; those that wait for people do not count.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) max_runs: u16,
+    #[command(flatten)]
+    pub(super) code: Code,
     #[command(flatten)]
     pub(super) secrets: Secrets,
     #[command(flatten)]

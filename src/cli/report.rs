@@ -5,74 +5,14 @@ use serde_json::{Value, json};
 use super::output::{Output, quote};
 use crate::engine::{Error, OpenRun};
 use crate::id::NodePath;
-use crate::run::{InstanceId, NodeState};
-use crate::value::{Digest, Object};
+use crate::value::Digest;
 
 /// The object that `--json` prints.
 ///
 /// # Errors
 /// An output that cannot be read.
 pub(super) fn json(run: &OpenRun, status: &str) -> Result<Value, Error> {
-    let plan = &run.compiled.plan;
-    let mut nodes = Object::new();
-    for id in run.state.walk(plan) {
-        nodes.insert(run.state.instance(id).path.to_string(), node(run, id)?);
-    }
-    Ok(json!({
-        "run": run.id(),
-        "status": status,
-        "outputs": run.outputs()?.unwrap_or_default(),
-        "nodes": nodes,
-        "waiting": waiting(run),
-        "error": error(run),
-    }))
-}
-
-fn node(run: &OpenRun, id: InstanceId) -> Result<Value, Error> {
-    let instance = run.state.instance(id);
-    let mut object = json!({ "status": run.state.word(id) });
-    if let Some(output) = run.output(id)? {
-        object["output"] = output;
-    }
-    if let Some(about) = run.about(id) {
-        object["about"] = about;
-    }
-    if let (NodeState::Failed | NodeState::Backoff(_), Some(error)) =
-        (&instance.state, &instance.error)
-    {
-        object["error"] = json!({ "kind": error.kind, "message": error.message, "help": error.help, "attempt": instance.attempt });
-    }
-    if let Some(reason) = &instance.reason {
-        object["reason"] = json!(reason);
-    }
-    Ok(object)
-}
-
-fn waiting(run: &OpenRun) -> Value {
-    let gate = |id: InstanceId| {
-        let instance = run.state.instance(id);
-        let request = instance.request.as_ref();
-        json!({
-            "gate": instance.path, "node": instance.path, "round": run.state.round(),
-            "digest": request.map(|request| request.digest),
-            "deadline": request.and_then(|request| request.deadline).map(|at| at.to_string()),
-        })
-    };
-    run.state.waiting().map(gate).collect()
-}
-
-fn error(run: &OpenRun) -> Value {
-    if let Some((node, message, help)) = run.state.failure() {
-        return json!({ "node": node, "message": message, "help": help });
-    }
-    if let Some((node, by, reason)) = run.state.rejection() {
-        let who = by.as_ref().map_or_else(
-            || "nobody answered in time".to_owned(),
-            |by| format!("rejected by {by}"),
-        );
-        return json!({ "node": node, "message": who, "reason": reason });
-    }
-    Value::Null
+    run.report(status)
 }
 
 /// The object for a flow that is invalid.

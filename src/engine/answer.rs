@@ -12,7 +12,7 @@ use super::inbox::{Request, Verdict};
 use super::observer::Observer;
 use super::open::OpenRun;
 use crate::id::NodePath;
-use crate::run::{ApprovalDecided, Decision, Payload};
+use crate::run::{ApprovalDecided, Decision};
 use crate::store::{self, Inbox, RunDir};
 use crate::value::{Digest, Object};
 
@@ -143,18 +143,6 @@ impl Engine {
     /// # Errors
     /// A run that cannot be read.
     pub fn receipt_of(&self, dir: &RunDir, id: &str) -> Result<Option<Verdict>, Error> {
-        let run = self.read_run(dir)?;
-        Ok(run
-            .told
-            .events
-            .iter()
-            .find_map(|event| match &event.payload {
-                Payload::ApprovalDecided(data) if data.id == id => Some(Verdict::Accepted),
-                Payload::CancelRequested(data) if data.id == id => Some(Verdict::Accepted),
-                Payload::DecisionRefused(data) if data.decision.id == id => {
-                    Some(Verdict::Refused(data.reason.clone()))
-                }
-                _ => None,
-            }))
+        Ok(self.read_run(dir)?.told.verdict(id))
     }
 }

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::attempt::Report;
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
+use super::fleet::Lease;
 use super::inbox::{Judge, Request, Verdict, judge};
 use super::observer::{Notice, Observer};
 use super::open::{OpenRun, Replayed, Told};
 use super::scope::Values;
 use crate::plan::Plan;
-use crate::run::{Event, InstanceId, NodeState, Payload, RunResumed, RunStarted, RunState, Status};
+use crate::run::{
+    Action, Event, InstanceId, NodeState, Payload, RunResumed, RunStarted, RunState, Status,
+};
 use crate::store::{Blobs, Inbox, Journal, RunDir, RunLock};
 use crate::tool::Redactor;
 
@@ -28,10 +31,46 @@ const INBOX_POLL: Duration = Duration::from_millis(200);
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// What a driver may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Limits {
     /// Attempts at the same time.
     pub concurrency: usize,
+    /// Its part of what all runs of the process share, if it is not alone.
+    pub lease: Option<Lease>,
+    /// Tells it that something has come into the inbox.
+    pub nudge: Option<Arc<Notify>>,
+}
+
+impl Limits {
+    /// Of a run that has the process for itself.
+    #[must_use]
+    pub fn alone(concurrency: usize) -> Self {
+        Self {
+            concurrency,
+            lease: None,
+            nudge: None,
+        }
+    }
+
+    /// How many of the attempts that could begin now may.
+    fn grant(&self, running: usize, wanted: usize) -> usize {
+        let lease = self.lease.as_ref();
+        lease.map_or(wanted, |lease| lease.ask(running, wanted))
+    }
+
+    async fn freed(&self) {
+        match &self.lease {
+            Some(lease) => lease.freed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn nudged(&self) {
+        match &self.nudge {
+            Some(nudge) => nudge.notified().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// How a driver's work ended.
@@ -129,6 +168,12 @@ impl Driver {
         }
     }
 
+    /// What it was taken up with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The run's folder.
     #[must_use]
     pub fn dir(&self) -> &RunDir {
@@ -206,6 +251,7 @@ impl Driver {
         self.fold_inbox(observer).await?;
         self.take_up_again(observer)?;
         let mut looked = Instant::now();
+        let mut nudged = false;
         loop {
             if *stop.borrow() && !self.state.status().ended() {
                 return self.interrupted(observer).await;
@@ -214,7 +260,8 @@ impl Driver {
                 self.report(report, observer)?;
             }
             // By the clock and not by the sleep below: a busy run never sleeps that long.
-            if looked.elapsed() >= INBOX_POLL {
+            if nudged || looked.elapsed() >= INBOX_POLL {
+                nudged = false;
                 self.fold_inbox(observer).await?;
                 looked = Instant::now();
             }
@@ -228,9 +275,19 @@ impl Driver {
                 .max(1)
                 .saturating_sub(self.in_flight.len());
             let next = self.state.next(&self.plan, self.engine.now(), slots);
+            let begins = |action: &&Action| matches!(action, Action::Start(_));
+            let wanted = next.actions.iter().filter(begins).count();
+            let mut granted = limits.grant(self.in_flight.len(), wanted);
+            let held_back = granted < wanted;
             let mut acted = false;
             for action in next.actions {
                 if self.state.is_due(&self.plan, &action) {
+                    if begins(&&action) {
+                        if granted == 0 {
+                            continue;
+                        }
+                        granted -= 1;
+                    }
                     acted = true;
                     self.carry_out(action, observer).await?;
                 }
@@ -245,7 +302,7 @@ impl Driver {
                 self.journal.sync().await?;
                 return Ok(ended);
             }
-            if self.in_flight.is_empty() && next.wake_at.is_none() {
+            if self.in_flight.is_empty() && next.wake_at.is_none() && !held_back {
                 // Only the disk can be waited for now. A state that asks for nothing after that
                 // would wait for ever, which is worse than saying so.
                 // What the state was told above, not what may have reached the disk since.
@@ -269,6 +326,8 @@ impl Driver {
                     self.journal.check()?;
                 }
                 _ = stop.changed() => {}
+                () = limits.freed() => {}
+                () = limits.nudged() => nudged = true,
                 () = tokio::time::sleep(sleep) => {}
             }
         }
@@ -358,8 +417,11 @@ impl Driver {
                     continue;
                 }
             };
-            if !self.state.knows_decision(request.id()) {
-                let mut verdict = Verdict::Accepted;
+            let mut verdict = Verdict::Accepted;
+            if self.state.knows_decision(request.id()) {
+                // Asked again: the answer stays what it was.
+                verdict = self.told.verdict(request.id()).unwrap_or(verdict);
+            } else {
                 let now = self.engine.now();
                 let judging = Judge {
                     plan: &self.plan,
@@ -383,11 +445,12 @@ impl Driver {
                     }
                     self.emit(payload, true, observer)?;
                 }
-                verdicts.push((request.id().to_owned(), verdict));
             }
             // Only what is on disk is acknowledged.
             self.journal.sync().await?;
             self.inbox.remove(&file)?;
+            observer.settled(request.id(), &verdict);
+            verdicts.push((request.id().to_owned(), verdict));
         }
         self.state.set_durable(&self.plan, self.journal.durable());
         // Nothing else will bring an answer that comes too late into the evidence.

@@ -1,5 +1,6 @@
 //! [`Observer`]: whom the driver tells what happens.
 
+use super::inbox::Verdict;
 use crate::plan::Plan;
 use crate::run::{Event, RunState};
 
@@ -37,4 +38,7 @@ pub trait Observer {
 
     /// Something else happened.
     fn notice(&mut self, notice: &Notice);
+
+    /// What became of a request; it is on disk.
+    fn settled(&mut self, _id: &str, _verdict: &Verdict) {}
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
+use super::inbox::Verdict;
 use super::kept::Kept;
 use crate::evidence::TestCase;
 use crate::id::{NodePath, RunId};
@@ -76,6 +77,19 @@ impl Told {
             }
             _ => {}
         }
+    }
+
+    /// What became of a request, as the journal says.
+    #[must_use]
+    pub fn verdict(&self, id: &str) -> Option<Verdict> {
+        self.events.iter().find_map(|event| match &event.payload {
+            Payload::ApprovalDecided(data) if data.id == id => Some(Verdict::Accepted),
+            Payload::CancelRequested(data) if data.id == id => Some(Verdict::Accepted),
+            Payload::DecisionRefused(data) if data.decision.id == id => {
+                Some(Verdict::Refused(data.reason.clone()))
+            }
+            _ => None,
+        })
     }
 }
 

@@ -148,11 +148,13 @@ impl Engine {
     }
 }
 
-/// The secrets that the nodes of a flow name.
+/// The secrets that the nodes of a flow name, and who is told of its runs.
 fn named(plan: &Plan) -> impl Iterator<Item = &str> {
     let nodes = plan.scopes().flat_map(|scope| &scope.nodes);
+    let told = plan.root().notify.iter();
     let uses = nodes
         .flat_map(|node| node.bindings())
+        .chain(told.flat_map(|told| told.bindings()))
         .flat_map(Binding::uses);
     uses.filter_map(|used| match used {
         Use::Reference(reference) => match &reference.head {

@@ -42,10 +42,16 @@ impl Engine {
         }
         let approvers = self.pin(&compiled.plan)?;
         let dir = self.layout.run(&id.unwrap_or_else(|| self.new_id()));
+        let exists = || store::Error::Exists(dir.id.to_string());
+        // Whoever drives it now, it is there.
+        if dir.journal().exists() {
+            return Err(exists().into());
+        }
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder("run"))?;
         if dir.journal().exists() {
-            return Err(store::Error::Exists(dir.id.to_string()).into());
+            return Err(exists().into());
         }
+        super::notify::prepare(&dir, &compiled.plan.root().notify)?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let started = RunStarted {
             flow: compiled.plan.root().name.clone(),
@@ -159,7 +165,16 @@ impl Engine {
                 .outputs
                 .iter()
                 .map(|(_, output)| (output, Span::default()));
-            for (binding, span) in of_nodes.chain(of_outputs) {
+            let of_notify = scope
+                .notify
+                .iter()
+                .filter(|_| std::ptr::eq(scope, plan.root()))
+                .flat_map(|told| {
+                    told.bindings()
+                        .into_iter()
+                        .map(|binding| (binding, told.span))
+                });
+            for (binding, span) in of_nodes.chain(of_outputs).chain(of_notify) {
                 let place = binding.uses().iter().find(|used| matches!(used, Use::Reference(reference) if matches!(reference.head, Head::Env(_)))).map_or(span, Use::span);
                 look(binding.env_names(), place);
             }

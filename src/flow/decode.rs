@@ -59,6 +59,7 @@ impl Flow {
         cursor.text("$schema");
         cursor.word("dialect", &[("flowctl", ()), ("promptflow", ())]);
         let order = order(&mut cursor);
+        let notify = super::notify::decode(&mut cursor);
         let input_entries = cursor.map("inputs");
         let output_entries = cursor.map("outputs");
         let node_items = if cursor.get("nodes").is_some() {
@@ -98,6 +99,7 @@ impl Flow {
             outputs,
             environment: IndexMap::new(),
             includes: Vec::new(),
+            notify,
             source: Arc::clone(source),
         })
     }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::notify::MOMENTS;
 use crate::value::Value;
 
 /// One key: its name, the JSON Schema of what it takes, and a sentence for editors.
@@ -68,6 +69,37 @@ pub(super) const FLOW: &[Key] = &[
         "outputs",
         || json!({ "type": ["object", "null"], "propertyNames": name_schema() }),
         "What the flow gives, usually `${NODE.output.PORT}`.",
+    ),
+    key(
+        "notify",
+        || json!({ "type": "array", "items": { "$ref": "#/$defs/notify" } }),
+        "Whom to tell when a run pauses or ends.",
+    ),
+];
+
+pub(super) const NOTIFY: &[Key] = &[
+    key(
+        "on",
+        || {
+            let word = json!({ "enum": MOMENTS.map(|(word, _)| word) });
+            json!({ "anyOf": [word, { "type": "array", "minItems": 1, "items": word }] })
+        },
+        "When: `paused`, `succeeded`, `failed`, `rejected`, `cancelled`, or a list of these.",
+    ),
+    key(
+        "command",
+        || json!({ "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } }),
+        "Program and arguments; no shell. It finds the JSON document on its standard input.",
+    ),
+    key(
+        "url",
+        || json!({ "type": "string", "pattern": "^https?://|[$][{]|[{]{2}" }),
+        "Where the JSON document is posted to.",
+    ),
+    key(
+        "headers",
+        || json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } }),
+        "What the request says besides.",
     ),
 ];
 

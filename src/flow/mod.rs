@@ -15,6 +15,7 @@ mod input;
 mod keys;
 mod model;
 mod node;
+mod notify;
 mod persona;
 mod policy;
 mod promptflow;
@@ -30,8 +31,8 @@ pub use keys::NEAR_KINDS;
 pub(crate) use keys::{Key, key};
 pub use model::{
     Activate, ApprovalDecl, Backoff, CodeDecl, CodeKind, CodeSource, Dialect, Expiry, Field, Flow,
-    GateScope, InputBinding, KindDecl, NodeDecl, OnError, Order, ProcessDecl, ProcessOutput, Retry,
-    RetryOn, Spanned,
+    GateScope, InputBinding, KindDecl, Moment, NodeDecl, NotifyDecl, NotifyTarget, OnError, Order,
+    ProcessDecl, ProcessOutput, Retry, RetryOn, Spanned,
 };
 pub use persona::{Charter, ModelDecl, OnInvalid};
 pub use promptflow::Variant;

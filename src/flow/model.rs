@@ -44,6 +44,8 @@ pub struct Flow {
     pub environment: IndexMap<String, Value>,
     /// Files and folders that are laid over the flow's own (Prompt Flow).
     pub includes: Vec<Spanned<String>>,
+    /// Whom to tell when a run pauses or ends.
+    pub notify: Vec<NotifyDecl>,
     /// The file.
     pub source: Arc<Source>,
 }
@@ -430,6 +432,59 @@ pub enum Expiry {
     Reject,
     /// The node fails, as a tool would; `on_error` applies.
     Fail,
+}
+
+/// An item of `notify:`.
+#[derive(Clone, Debug)]
+pub struct NotifyDecl {
+    /// When; each moment may stand there more than once.
+    pub on: Vec<Moment>,
+    /// Whom.
+    pub to: NotifyTarget,
+    /// The whole item.
+    pub span: Span,
+}
+
+impl NotifyDecl {
+    /// Everything that is evaluated when somebody is told.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<&Binding> {
+        match &self.to {
+            NotifyTarget::Command(words) => words.iter().collect(),
+            NotifyTarget::Post { url, headers } => {
+                std::iter::once(url).chain(headers.values()).collect()
+            }
+        }
+    }
+}
+
+/// Whom a notification goes to.
+#[derive(Clone, Debug)]
+pub enum NotifyTarget {
+    /// A program, which finds it on its standard input.
+    Command(Vec<Binding>),
+    /// A server, which is sent it.
+    Post {
+        /// Where.
+        url: Binding,
+        /// What the request says besides.
+        headers: IndexMap<String, Binding>,
+    },
+}
+
+/// When somebody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Only gates are left to wait for.
+    Paused,
+    /// The run ended well.
+    Succeeded,
+    /// The run ended with a failure.
+    Failed,
+    /// The run ended with a no.
+    Rejected,
+    /// The run was cancelled.
+    Cancelled,
 }
 
 /// What a final failure does.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::keys::{
-    ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, MODEL, NODE, RETRY,
+    ACTIVATE, APPROVAL, BACKOFF, FLOW, INPUT, INPUT_KEYWORDS, Key, MODEL, NODE, NOTIFY, RETRY,
 };
 use crate::value::{Object, Value};
 
@@ -18,6 +18,8 @@ pub fn json_schema() -> Value {
         needs("http", "url"),
         needs("flow", "flow")
     ]);
+    let mut notify = mapping(&[NOTIFY], &["on"]);
+    notify["anyOf"] = json!([{ "required": ["command"] }, { "required": ["url"] }]);
     let mut model = mapping(&[MODEL], &["connection", "charter"]);
     model["anyOf"] = json!([{ "required": ["model"] }, { "required": ["deployment"] }]);
     let mut schema = mapping(&[FLOW], &["nodes"]);
@@ -45,6 +47,7 @@ pub fn json_schema() -> Value {
             "retry": mapping(&[RETRY], &["attempts"]),
             "backoff": mapping(&[BACKOFF], &[]),
             "approval": mapping(&[APPROVAL], &[]),
+            "notify": notify,
         }),
     );
     Value::Object(schema)
@@ -138,6 +141,15 @@ mod tests {
             "backoff" => &mut flow["nodes"][0]["retry"]["backoff"],
             "approval" => &mut flow["nodes"][0]["approval"],
             "activate" => &mut flow["nodes"][0]["activate"],
+            "notify" => {
+                let to = if matches!(key, "url" | "headers") {
+                    json!({ "on": "paused", "url": "https://h" })
+                } else {
+                    json!({ "on": "paused", "command": ["x"] })
+                };
+                flow["notify"] = json!([to]);
+                &mut flow["notify"][0]
+            }
             other => panic!("no place {other}"),
         };
         target[key] = value.clone();
@@ -158,6 +170,10 @@ mod tests {
             json!("text"),
             json!("5m"),
             json!("reject"),
+            json!("paused"),
+            json!(["failed", "paused"]),
+            json!([{"on": "failed", "command": ["x"]}]),
+            json!([{"on": [], "command": ["x"]}]),
             json!("sequential"),
             json!("following"),
             json!("json"),
@@ -180,7 +196,7 @@ mod tests {
             json!({"a": {"type": "string"}}),
             json!([{"name": "n", "type": "persona"}]),
         ];
-        let places: [(&str, &[&[Key]]); 8] = [
+        let places: [(&str, &[&[Key]]); 9] = [
             ("flow", &[FLOW]),
             ("input", &[INPUT, INPUT_KEYWORDS]),
             ("node", &[NODE]),
@@ -189,6 +205,7 @@ mod tests {
             ("backoff", &[BACKOFF]),
             ("approval", &[APPROVAL]),
             ("activate", &[ACTIVATE]),
+            ("notify", &[NOTIFY]),
         ];
         let mut checked = 0;
         let mut differ = Vec::new();

@@ -150,6 +150,7 @@ impl Compiler<'_> {
                 .collect(),
             nodes,
             outputs,
+            notify: flow.notify,
             graph: ordered.graph,
             before: ordered.before,
             after: ordered.after,

@@ -10,7 +10,7 @@ use petgraph::graph::DiGraph;
 use super::catalog::ToolInfo;
 use crate::diagnostic::{Source, Span};
 use crate::expr::{Binding, Template};
-use crate::flow::{Activate, ApprovalDecl, Dialect, InputDecl, ProcessDecl, Retry};
+use crate::flow::{Activate, ApprovalDecl, Dialect, InputDecl, NotifyDecl, ProcessDecl, Retry};
 use crate::id::NodeName;
 use crate::port::{Effect, Schema};
 use crate::value::Digest;
@@ -88,6 +88,8 @@ pub struct Scope {
     pub(super) names: HashMap<NodeName, NodeId>,
     /// What it gives.
     pub outputs: Vec<(String, Binding)>,
+    /// Whom to tell when a run of it pauses or ends.
+    pub notify: Vec<NotifyDecl>,
     /// Who comes before whom, and why.
     pub graph: DiGraph<NodeId, Why>,
     /// Per node: those directly before it, each once, ascending.

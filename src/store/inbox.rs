@@ -37,11 +37,27 @@ impl Inbox {
         create_new(&self.path(id), &bytes).map(|_| ())
     }
 
+    /// Whether anything is in.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn holds_any(&self) -> Result<bool, Error> {
+        Ok(!self.ids()?.is_empty())
+    }
+
     /// Everything that is in, in order: the id, and the request or why it cannot be read.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn list<T: DeserializeOwned>(&self) -> Result<Vec<Listed<T>>, Error> {
+        let listed = self.ids()?.into_iter().map(|id| {
+            let request = read_request(&self.path(&id));
+            (id, request)
+        });
+        Ok(listed.collect())
+    }
+
+    fn ids(&self) -> Result<Vec<String>, Error> {
         let entries = match std::fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -59,13 +75,7 @@ impl Inbox {
             .filter(|id| !id.starts_with('.'))
             .collect();
         ids.sort();
-        Ok(ids
-            .into_iter()
-            .map(|id| {
-                let request = read_request(&self.path(&id));
-                (id, request)
-            })
-            .collect())
+        Ok(ids)
     }
 
     /// Removes a request that is journaled.

@@ -200,6 +200,12 @@ impl RunDir {
         self.path.join("evidence.jsonl")
     }
 
+    /// Who was told of which pause and end.
+    #[must_use]
+    pub fn notified(&self) -> PathBuf {
+        self.path.join("notified.jsonl")
+    }
+
     /// What nodes print, by node.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -29,5 +29,7 @@ pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};
 pub use lock::{Holder, RunLock};
 pub use regular::{open_regular, open_regular_with, read_regular};
-pub use scan::{Places, Record, RecordRef, Recovered, Scanned, ends, read, scan, verify};
+pub use scan::{
+    Places, Record, RecordRef, Recovered, Scanned, Tail, ends, last_records, read, scan, verify,
+};
 pub use snapshot::{Content, SkillFiles, Snapshot};

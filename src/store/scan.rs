@@ -250,6 +250,55 @@ pub fn ends(path: &Path, window: u64) -> Result<Option<Vec<Record>>, Error> {
     Ok((found.len() > 1).then_some(found))
 }
 
+/// The whole records in the last `window` bytes of a journal, each checked against the one before it if
+/// that is among them.
+///
+/// # Errors
+/// Damage in what is read; I/O.
+pub fn last_records(path: &Path, window: u64) -> Result<Vec<Record>, Error> {
+    let mut file = open_regular(path).map_err(Error::io("open", path))?;
+    let length = file.metadata().map_err(Error::io("read", path))?.len();
+    let from = length.saturating_sub(window);
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))
+        .and_then(|_| file.read_to_end(&mut bytes))
+        .map_err(Error::io("read", path))?;
+    // What has no newline is torn, or was not read from its beginning.
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    lines.pop();
+    let mut walked = Walked::new();
+    let mut found = Vec::with_capacity(lines.len());
+    for (at, line) in lines.into_iter().enumerate() {
+        if walked.last == 0 && from > 0 {
+            // What it stands on is not here: taken as it is. The first may be cut off.
+            match serde_json::from_slice::<Line<'_>>(line) {
+                Ok(first) => {
+                    walked.last = first.seq;
+                    first.hash.as_ref().clone_into(&mut walked.head);
+                    found.push(first.record().into());
+                }
+                Err(_) if at == 0 => {}
+                Err(error) => {
+                    return Err(Error::Damaged {
+                        path: path.to_owned(),
+                        line: 0,
+                        message: error.to_string(),
+                    });
+                }
+            }
+            continue;
+        }
+        let record: Record = walked
+            .next(path, line)
+            .map_err(|error| *error)?
+            .record()
+            .into();
+        walked.head.clone_from(&record.hash);
+        found.push(record);
+    }
+    Ok(found)
+}
+
 /// Reads and checks a whole journal without changing it.
 ///
 /// # Errors
@@ -286,6 +335,57 @@ fn collect(path: &Path, reader: impl BufRead) -> Result<Recovered, Error> {
     })
 }
 
+/// Follows a journal that grows: each call reads what has come since the last.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    walked: Walked,
+}
+
+impl Tail {
+    /// Of a journal, from its beginning.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            walked: Walked::new(),
+        }
+    }
+
+    /// The next whole records, at most so many; none when there is nothing new.
+    ///
+    /// # Errors
+    /// Damage; newer formats; I/O.
+    pub fn more(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+        let mut file = open_regular(&self.path).map_err(Error::io("open", &self.path))?;
+        file.seek(SeekFrom::Start(self.walked.good))
+            .map_err(Error::io("read", &self.path))?;
+        let mut reader = BufReader::new(file);
+        let (mut line, mut found) = (Vec::new(), Vec::new());
+        while found.len() < most {
+            line.clear();
+            let length = reader
+                .read_until(b'\n', &mut line)
+                .map_err(Error::io("read", &self.path))?;
+            // What has no newline yet is being written.
+            let Some((b'\n', raw)) = line.split_last() else {
+                break;
+            };
+            let record: Record = self
+                .walked
+                .next(&self.path, raw)
+                .map_err(|error| *error)?
+                .record()
+                .into();
+            self.walked.good += length as u64;
+            self.walked.head.clone_from(&record.hash);
+            found.push(record);
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Debug)]
 struct Walked {
     run: String,
     last: u64,

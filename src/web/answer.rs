@@ -10,20 +10,10 @@ use super::auth::Person;
 use super::pages::{Problem, to};
 use super::state::App;
 use super::{form, pages};
-use crate::engine::{Answer, Engine, Notice, Observer, OpenRun, Request, Verdict};
+use crate::engine::{Answer, Engine, OpenRun, Request, Verdict};
 use crate::id::NodePath;
-use crate::plan::Plan;
-use crate::run::{ApprovalDecided, Decision, Event, NAMESPACE, RunState, SignedStatement};
+use crate::run::{ApprovalDecided, Decision, NAMESPACE, SignedStatement};
 use crate::value::Digest;
-
-/// Nobody looks on.
-struct Unseen;
-
-impl Observer for Unseen {
-    fn event(&mut self, _: &Plan, _: &RunState, _: &Event) {}
-
-    fn notice(&mut self, _: &Notice) {}
-}
 
 /// An answer that was sent.
 pub(super) struct Sent {
@@ -45,23 +35,16 @@ impl App {
             via: person.via(),
             ..answer
         };
-        // A driver stays on its thread.
-        let handle = tokio::runtime::Handle::current();
-        self.blocking(move |engine| {
+        let decided = self.blocking(move |engine| {
             let dir = engine.layout.find(&run)?;
             let run = engine.read_run(&dir)?;
             let decision = app.decided(engine, &run, answer)?;
-            let id = decision.id.clone();
-            let request = Request::Decision {
-                decision: Box::new(decision),
-            };
-            let mut unseen = Unseen;
-            let delivered = engine.deliver(&dir, &request, "serve", &mut unseen);
-            let (verdict, driver) = handle.block_on(delivered)?;
-            drop(driver);
-            Ok(Sent { id, verdict })
-        })
-        .await
+            Ok::<_, Problem>((dir, Box::new(decision)))
+        });
+        let (dir, decision) = decided.await?;
+        let id = decision.id.clone();
+        let verdict = self.fleet.ask(&dir, Request::Decision { decision }).await?;
+        Ok(Sent { id, verdict })
     }
 
     /// The decision, signed with the server's key where it is asked who people are.
@@ -72,17 +55,22 @@ impl App {
         answer: Answer,
     ) -> Result<ApprovalDecided, Problem> {
         let mut decision = answer.decide(engine, run);
+        self.sign(&mut decision, run)
+            .map_err(|why| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why))?;
+        Ok(decision)
+    }
+
+    /// Puts the server's word under a decision, where it is asked who people are.
+    pub(super) fn sign(&self, decision: &mut ApprovalDecided, run: &OpenRun) -> Result<(), String> {
         if run.started.approvers.is_none() {
             decision.via = None;
-            return Ok(decision);
+            return Ok(());
         }
         let statement = decision.statement(run.id());
-        let ssh = self
-            .server_key
-            .sign(statement.as_bytes(), NAMESPACE)
-            .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        let ssh = self.server_key.sign(statement.as_bytes(), NAMESPACE);
+        let ssh = ssh.map_err(|error| error.to_string())?;
         decision.signature = Some(SignedStatement { statement, ssh });
-        Ok(decision)
+        Ok(())
     }
 
     /// What the journal says of an answer that was sent before.

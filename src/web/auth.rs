@@ -164,7 +164,11 @@ impl App {
         })
     }
 
-    async fn whoever(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Person, Denied> {
+    pub(super) async fn whoever(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<Person, Denied> {
         if let Some(bearer) = bearer(headers) {
             return self.verify(bearer, peer.ip()).await;
         }

@@ -6,7 +6,9 @@
 //! not in the journal.
 
 mod answer;
+pub mod api;
 mod auth;
+mod calling;
 mod form;
 mod graph;
 mod guard;

@@ -1,10 +1,13 @@
 //! Which address is answered by whom.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use super::api::{self, Api};
 use super::state::App;
 use super::{answer, guard, pages};
 
@@ -12,7 +15,9 @@ use super::{answer, guard, pages};
 const MAX_BODY: usize = 1024 * 1024;
 
 pub(super) fn router(app: App) -> Router {
+    let api = Api::new(app.engine.clone(), app.fleet.clone(), Arc::new(app.clone()));
     Router::new()
+        .merge(api::router(api))
         .route("/", get(pages::runs::show))
         .route("/runs", get(pages::runs::show))
         .route("/runs/{run}", get(pages::run::show))

@@ -70,8 +70,12 @@ pub async fn listen(engine: Engine, config: Config) -> Result<Listening, WebErro
 }
 
 impl Listening {
-    /// Serves until `stop` turns true; requests that are under way come to an end.
+    /// Serves, and drives runs, until `stop` turns true; requests that are under way come to an end.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+        let driving = tokio::spawn({
+            let (fleet, stop) = (self.app.fleet.clone(), stop.clone());
+            async move { fleet.run(stop).await }
+        });
         let router = router(self.app);
         let free = Arc::new(Semaphore::new(CONNECTIONS));
         let open = Arc::new(Semaphore::new(CONNECTIONS));
@@ -119,5 +123,7 @@ impl Listening {
         tokio::time::timeout(GRACE, free.acquire_many(all))
             .await
             .ok();
+        // The runs that it drives are left as Ctrl-C leaves them.
+        driving.await.ok();
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::auth::Attempts;
 use super::random;
 use super::session::Keys;
-use crate::engine::{Engine, ServerKey};
+use crate::engine::{Engine, Fleet, FleetLimits, ServerKey};
 use crate::store;
 
 /// Passwords that are checked at the same time: each takes 19 MiB.
@@ -23,6 +23,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Who says who people are, when that is not the server itself.
     pub proxy: Option<Proxy>,
+    /// What the runs that it drives may use.
+    pub limits: FleetLimits,
 }
 
 /// A proxy in front that has found out who people are.
@@ -66,6 +68,8 @@ pub(super) struct App(Arc<Shared>);
 /// The same for all requests.
 pub(super) struct Shared {
     pub(super) engine: Engine,
+    /// Drives the runs of the workspace.
+    pub(super) fleet: Fleet,
     pub(super) config: Config,
     /// Sessions, and tokens against forged forms, are signed with these.
     pub(super) keys: Keys,
@@ -93,7 +97,9 @@ impl App {
             ServerKey::load_or_make(&dir, &engine.who.host).map_err(|error| keys(&error))?;
         let session = random::kept(&dir, "session-key")?;
         let local_key = random::kept(&dir, "local-key")?;
+        let link = base(&config);
         Ok(Self(Arc::new(Shared {
+            fleet: Fleet::new(engine.clone(), config.limits, Some(link)),
             engine,
             config,
             keys: Keys::new(session.as_bytes()),
@@ -106,10 +112,7 @@ impl App {
 
     /// How links begin.
     pub(super) fn base(&self) -> String {
-        match &self.config.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.config.listen),
-        }
+        base(&self.config)
     }
 
     pub(super) fn is_https(&self) -> bool {
@@ -128,5 +131,12 @@ impl App {
             // It ends that request and nothing else.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+}
+
+fn base(config: &Config) -> String {
+    match &config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", config.listen),
     }
 }

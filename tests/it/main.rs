@@ -13,6 +13,8 @@
 )]
 
 mod accept_changes;
+#[cfg(feature = "web")]
+mod api;
 #[cfg(all(feature = "sign", feature = "web"))]
 mod approvers;
 mod architecture;
@@ -20,6 +22,8 @@ mod cache;
 mod commands;
 mod connections;
 mod crash;
+#[cfg(feature = "web")]
+mod deciders;
 mod diagnostics;
 mod durable;
 mod evidence;
@@ -31,6 +35,7 @@ mod export_adx;
 #[cfg(target_os = "linux")]
 mod faults;
 mod flagship;
+mod fleet;
 mod gates;
 mod harness;
 mod hostile;
@@ -41,6 +46,7 @@ mod http_nodes;
 #[cfg(feature = "llm")]
 mod models;
 mod nodes;
+mod notify;
 mod policy;
 mod processes;
 mod promptflow;

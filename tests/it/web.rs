@@ -237,7 +237,13 @@ fn whoever_works_here_looks_and_decides() {
     web.decide(GATE, &cookie, &back)
         .is(200)
         .says("Your answer counts");
-    test.output(["resume", "r"]).exits(5);
+    // The server goes on with it by itself.
+    let paused = |times| {
+        let events = test.events("r");
+        let pauses = events.iter().filter(|event| event["event"] == "run_paused");
+        pauses.count() == times && events.last().unwrap()["event"] == "run_paused"
+    };
+    until("it waits again", || paused(2));
     web.get(GATE, &cookie)
         .is(200)
         .says("sent back by")
@@ -249,7 +255,12 @@ fn whoever_works_here_looks_and_decides() {
     web.get(GATE, &cookie)
         .is(200)
         .says("does not wait for an answer");
-    test.output(["resume", "r"]).exits(0);
+    until("it has ended", || {
+        let events = test.events("r");
+        events
+            .last()
+            .is_some_and(|last| last["event"] == "run_sealed")
+    });
     let shown = test.output(["show", "r", "--json"]).json();
     assert!(
         shown["outputs"]["landed"]
@@ -438,4 +449,43 @@ fn a_proxy_is_believed_from_its_own_address_only() {
     drop(web);
     let web = Web::start(&test, &proxied("127.0.0.2"));
     as_user(&web, "ada@example.org").is(401).says("not trusted");
+}
+
+#[test]
+fn the_api_is_behind_the_same_door_and_a_killed_server_goes_on() {
+    let test = waiting();
+    let web = Web::start(&test, &[]);
+    let cookie = web.log_in(web.key.as_ref().unwrap());
+    web.kill();
+    let web = Web::start(&test, &["--max-runs", "2", "--concurrency", "2"]);
+    web.send("GET", "/api/v1/runs", &[], "")
+        .is(401)
+        .says("unauthorized");
+    web.send("GET", "/api/v1/health", &[], "").is(200);
+    let me = web
+        .send("GET", "/api/v1/me", &[("cookie", &cookie)], "")
+        .is(200);
+    let me: serde_json::Value = serde_json::from_str(&me.body).unwrap();
+    assert_eq!(me["via"], serde_json::Value::Null);
+    // A session alone changes nothing: another site could have sent it.
+    let json = ("content-type", "application/json");
+    let cancel = "/api/v1/runs/r/cancel";
+    web.send("POST", cancel, &[("cookie", &cookie), json], "{}")
+        .is(403)
+        .says("no-form-token");
+    assert_eq!(test.events("r").last().unwrap()["event"], "run_paused");
+    let bearer = format!("Bearer {}", web.key.as_ref().unwrap());
+    web.send("POST", cancel, &[("authorization", &bearer), json], "{}")
+        .is(200)
+        .says("accepted");
+    until("it is cancelled and sealed", || {
+        let events = test.events("r");
+        events
+            .last()
+            .is_some_and(|last| last["event"] == "run_sealed")
+    });
+    assert_eq!(
+        test.output(["show", "r", "--json"]).json()["status"],
+        "cancelled"
+    );
 }

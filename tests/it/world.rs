@@ -365,7 +365,7 @@ fn a_clock_that_goes_back_holds_up_nothing() {
         let mut driver: Driver = engine.start(compiled, &Object::new(), Some(id)).unwrap();
         let (_hold, stop) = tokio::sync::watch::channel(false);
         let mut setter = Setter;
-        let driven = driver.drive(Limits { concurrency: 2 }, stop, &mut setter);
+        let driven = driver.drive(Limits::alone(2), stop, &mut setter);
         tokio::time::timeout(Duration::from_secs(20), driven).await
     });
     assert_eq!(

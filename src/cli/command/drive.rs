@@ -8,7 +8,8 @@ use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::{report, signals, who};
 use crate::engine::{
-    Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, Results, SecretsFile,
+    self, Compiled, Driver, Ended, Engine, Limits, Notice, Observer as _, OpenRun, Results,
+    SecretsFile,
 };
 
 /// Nodes at the same time, when nobody says otherwise.
@@ -72,19 +73,21 @@ pub(super) fn drive(
     output: &mut Output,
 ) -> Result {
     let runtime = runtime()?;
+    let engine = driver.engine().clone();
+    let stop = {
+        let _inside = runtime.enter();
+        signals::stop()
+    };
     let ended = {
         let mut progress = Progress::new(output, driver.plan(), manner.json);
         runtime.block_on(async {
-            let stop = signals::stop();
             if let Some(edited) = adopt {
                 driver.adopt(edited, &mut progress).await?;
             }
             driver
                 .drive(
-                    Limits {
-                        concurrency: usize::from(manner.concurrency),
-                    },
-                    stop,
+                    Limits::alone(usize::from(manner.concurrency)),
+                    stop.clone(),
                     &mut progress,
                 )
                 .await
@@ -92,6 +95,11 @@ pub(super) fn drive(
     };
     // The lock goes before the report, so that nobody is told of a run that is still held.
     let run = driver.close();
+    if let (Ok(ended), Ok(run)) = (&ended, &run)
+        && *ended != Ended::Interrupted
+    {
+        tell(&runtime, &engine, run, stop, output);
+    }
     // A pure tool that does not end must not hold the program.
     runtime.shutdown_background();
     let ended = ended?;
@@ -101,6 +109,24 @@ pub(super) fn drive(
     // than leaving all of it to the system. Nothing in here writes when it goes.
     std::mem::forget(run);
     said
+}
+
+/// Tells whom the flow says. That it is told does not depend on it, nor does its end.
+fn tell(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Engine,
+    run: &OpenRun,
+    stop: tokio::sync::watch::Receiver<bool>,
+    output: &mut Output,
+) {
+    match runtime.block_on(engine::tell(engine, run, None, stop)) {
+        Ok(failures) => {
+            for failure in failures {
+                output.say(&format!("warning: {failure}"));
+            }
+        }
+        Err(error) => output.say(&format!("warning: what was told cannot be noted: {error}")),
+    }
 }
 
 /// Says where a run is that nobody drives any more.

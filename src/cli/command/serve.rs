@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 
 use super::Result;
-use super::drive::{runtime, with_secrets};
+use super::drive::{runtime, with_code, with_secrets};
 use crate::cli::args::Serve;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::engine::Engine;
+use crate::engine::{Engine, FleetLimits};
 use crate::web::{Config, Proxy, WebError, listen};
 
 pub(super) fn serve(engine: &Engine, args: &Serve, output: &mut Output) -> Result {
-    let engine = with_secrets(engine, &args.secrets)?;
+    let engine = with_code(&with_secrets(engine, &args.secrets)?, &args.code);
     let proxy = match (&args.proxy_header, args.proxy_from.as_slice()) {
         (None, _) => None,
         (Some(_), []) => {
@@ -29,6 +29,10 @@ pub(super) fn serve(engine: &Engine, args: &Serve, output: &mut Output) -> Resul
         listen: args.listen,
         public_url: args.public_url.clone(),
         proxy,
+        limits: FleetLimits {
+            concurrency: usize::from(args.concurrency),
+            runs: usize::from(args.max_runs),
+        },
     };
     runtime()?.block_on(async {
         let stop = crate::cli::signals::stop();

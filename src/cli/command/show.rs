@@ -3,18 +3,16 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::Result;
 use crate::cli::args::Show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::report;
-use crate::engine::{Engine, Error, OpenRun};
+use crate::engine::{Delivered, Engine, OpenRun};
 use crate::flow::show_duration;
 use crate::id::NodePath;
-use crate::run::{Instance, InstanceId, Payload};
+use crate::run::{Instance, Payload};
 
 pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
@@ -88,7 +86,31 @@ fn whole(run: &OpenRun, status: &str, output: &Output) -> String {
     if let Some(bundle) = report::bundle(run) {
         _ = writeln!(text, "\nevidence {bundle}");
     }
+    for line in not_told(run) {
+        _ = writeln!(text, "{line}");
+    }
     text
+}
+
+/// The notifications that did not arrive.
+fn not_told(run: &OpenRun) -> Vec<String> {
+    // What cannot be read says nothing of the run.
+    let lines = crate::engine::notified(&run.dir).unwrap_or_default();
+    let line = |event: &str, told: &Delivered| {
+        let error = told.error.as_ref()?;
+        let times = match told.attempts {
+            0 | 1 => String::new(),
+            attempts => format!(" ({attempts} attempts)"),
+        };
+        Some(format!(
+            "\n{} was not told that the run is {event}{times}: {error}",
+            told.to
+        ))
+    };
+    lines
+        .iter()
+        .flat_map(|all| all.told.iter().filter_map(|told| line(&all.event, told)))
+        .collect()
 }
 
 fn note(instance: &Instance) -> String {
@@ -166,14 +188,9 @@ fn one_node(
     };
     let instance = run.state.instance(id);
     let output = run.output(id)?;
-    let found = findings(run, id)?;
+    let found = run.findings(id)?;
     if as_json {
-        let object = json!({
-            "run": run.id(), "node": instance.path, "status": run.state.word(id), "attempt": instance.attempt,
-            "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
-            "output": output, "error": instance.error, "reason": instance.reason, "files": &*instance.files,
-            "findings": found, "fingerprint": instance.fingerprint, "cached": instance.cached, "request": instance.request.as_ref().map(|request| request.digest),
-        });
+        let object = run.report_node(id)?;
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
     let mut text = format!(
@@ -216,17 +233,4 @@ fn one_node(
         );
     }
     Ok(text)
-}
-
-/// What a node had found before it failed, if it has failed and said so.
-fn findings(
-    run: &OpenRun,
-    id: InstanceId,
-) -> std::result::Result<Option<serde_json::Value>, Error> {
-    if run.state.instance(id).error.is_none() {
-        return Ok(None);
-    }
-    let failed = run.failure(id)?;
-    let found = failed.and_then(|failed| failed.findings);
-    Ok(found.and_then(|found| serde_json::from_str(found.get()).ok()))
 }

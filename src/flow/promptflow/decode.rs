@@ -101,6 +101,7 @@ pub(in crate::flow) fn decode(
         chosen: variant,
     };
     let includes = includes(&mut cursor);
+    let notify = crate::flow::notify::decode(&mut cursor);
     let environment = cursor
         .map("environment_variables")
         .iter()
@@ -186,6 +187,7 @@ pub(in crate::flow) fn decode(
         outputs,
         environment,
         includes,
+        notify,
         source: Arc::clone(source),
     })
 }

@@ -23,7 +23,7 @@ pub(super) const FLOW: [&str; 19] = [
     "version",
 ];
 /// flowctl's own, of the file.
-pub(super) const OWN_FLOW: [&str; 2] = ["dialect", "order"];
+pub(super) const OWN_FLOW: [&str; 3] = ["dialect", "notify", "order"];
 /// Of an input.
 pub(super) const INPUT: [&str; 6] = [
     "default",
