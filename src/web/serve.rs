@@ -78,7 +78,6 @@ impl Listening {
         });
         let router = router(self.app);
         let free = Arc::new(Semaphore::new(CONNECTIONS));
-        let open = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             // Whoever comes when all are taken waits in the system's queue.
             let Ok(turn) = Arc::clone(&free).acquire_owned().await else {
@@ -118,7 +117,6 @@ impl Listening {
                 drop(turn);
             });
         }
-        drop(open);
         let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
         tokio::time::timeout(GRACE, free.acquire_many(all))
             .await
