@@ -177,11 +177,13 @@ impl Reader<'_> {
         };
         let lines = self.texts(node, key, "a key");
         if !cfg!(feature = "sign") && !lines.is_empty() {
+            // Not read, so it may be a private one.
+            let source = self.veiled(node.span, true);
             self.problems.push(
                 Diagnostic::warning(
                     Code::BadKey,
                     "this flowctl was built without `sign`: keys are not read and prove nothing",
-                    self.source,
+                    &source,
                     node.span,
                 )
                 .help("build it with `--features sign`"),

@@ -25,6 +25,8 @@ pub(super) fn router(app: App) -> Router {
             "/runs/{run}/review/{*node}",
             get(pages::review::show).post(answer::decide),
         )
+        .route("/runs/{run}/nodes/{*node}", get(pages::node::show))
+        .route("/runs/{run}/files/{*path}", get(pages::file::show))
         .route("/login", get(pages::login::show).post(pages::login::log_in))
         .route("/logout", post(pages::login::log_out))
         .route("/assets/{name}", get(pages::asset))

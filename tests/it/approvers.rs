@@ -399,3 +399,34 @@ fn a_key_that_others_may_read_is_not_used() {
     help: whoever read it can claim answers: remove it and its line under `servers`, and make a new one; or, if nobody did, `chmod 600 ./.flowctl/serve/key`
     "#);
 }
+
+#[test]
+fn a_run_knows_what_was_there_and_forgets_what_is_revoked() {
+    let flow = "nodes:\n  - { name: Gate, type: approval, approval: { approvers: [ada] } }\n  - { name: Other, type: approval, approval: { approvers: [ada] } }\n";
+    let test = Test::new().file("flow.yaml", flow);
+    let first = crate::signed::key(&test, "first", &["ed25519"], "");
+    crate::signed::key(&test, "later", &["ed25519"], "");
+    test.write("approvers.yaml", "users: {}\n");
+    let add = |key: &str| {
+        let args = ["approvers", "add", "ada", "--ssh-key", key];
+        test.output(args).exits(0);
+    };
+    let approve = |node: &str, key: &str| {
+        let args = ["approve", "r", node, "--sign", "--key", key];
+        test.output(args)
+    };
+    add("first.pub");
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    add("later.pub");
+    approve("Gate", "later").exits(9);
+    approve("Gate", "first").exits(0);
+    test.output(["resume", "r"]).exits(5);
+    test.output(["approvers", "revoke", "ada", "--key", &first])
+        .exits(0);
+    approve("Other", "first").exits(9);
+    // Of a run that begins now, it is the other way round.
+    test.output(["run", "flow.yaml", "--run-id", "n"]).exits(5);
+    let args = ["approve", "n", "Gate", "--sign", "--key"];
+    test.output(args.iter().chain(&["first"])).exits(9);
+    test.output(args.iter().chain(&["later"])).exits(0);
+}

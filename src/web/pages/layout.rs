@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::web::auth::Person;
+use crate::web::graph::sign;
 use crate::web::state::App;
 
 /// A page for somebody who is let in.
@@ -27,6 +28,11 @@ pub(in crate::web) fn whole(app: &App, person: &Person, title: &str, body: &Mark
 pub(in crate::web) fn bare(title: &str, body: &Markup) -> Markup {
     let bar = html! { header { nav aria-label="Main" { a.brand href="/" { "flowctl" } } } };
     document(title, &bar, body)
+}
+
+/// Where a run or node is, by colour, sign and word.
+pub(in crate::web) fn status(word: &str) -> Markup {
+    html! { span.status.(word) { (sign(word)) " " (word) } }
 }
 
 fn document(title: &str, bar: &Markup, body: &Markup) -> Markup {

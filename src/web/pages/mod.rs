@@ -1,8 +1,10 @@
 //! The pages: one file for each, and here what all of them share.
 
 pub(super) mod diff;
+pub(super) mod file;
 pub(super) mod layout;
 pub(super) mod login;
+pub(super) mod node;
 pub(super) mod review;
 pub(super) mod run;
 pub(super) mod runs;
