@@ -38,7 +38,7 @@ fn all_answer(test: &Test, port: &Arc<AtomicUsize>, run: &str) -> BTreeMap<Strin
             std::thread::spawn(move || {
                 let who = format!("d{at}");
                 // The same answer under the same key until there is a word about it.
-                let end = std::time::Instant::now() + Duration::from_secs(60);
+                let end = std::time::Instant::now() + Duration::from_mins(1);
                 while std::time::Instant::now() < end {
                     let now = u16::try_from(port.load(Ordering::SeqCst)).unwrap();
                     let said = post(now, &path, &who, Some("once"), &body);
@@ -62,8 +62,7 @@ fn all_answer(test: &Test, port: &Arc<AtomicUsize>, run: &str) -> BTreeMap<Strin
     for thread in threads {
         thread.join().unwrap();
     }
-    let told = told.lock().unwrap().clone();
-    told
+    told.lock().unwrap().clone()
 }
 
 /// What the journal says agrees with what everybody was told.
