@@ -22,7 +22,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Lets a request through, or says why not.
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let is_events = request.uri().path().ends_with("/events");
+    // What only reads: a form that comes bit by bit is not waited for.
+    let is_events = request.method() == Method::GET && request.uri().path().ends_with("/events");
     let mut response = match refusal(&app, &request) {
         Some((status, why)) => pages::refused(status, why, is_api),
         None if is_events => next.run(request).await,
