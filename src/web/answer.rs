@@ -95,12 +95,7 @@ pub(super) async fn decide(
         let found = sent.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, text)| text.as_str())
     };
-    if !person.owns_form(&app, field("token")) {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "this form is not yours, or too old; open the page again",
-        ));
-    }
+    person.check_form(&app, field("token"))?;
     let decision = match field("decision") {
         "approved" => Decision::Approved,
         "rejected" => Decision::Rejected,
@@ -151,4 +146,27 @@ pub(super) async fn decide(
 
 fn bad(why: &str) -> Problem {
     pages::Problem::new(StatusCode::BAD_REQUEST, why)
+}
+
+/// What is asked of a run besides: that it stops for good, goes on, or tries again.
+pub(super) async fn act(
+    State(app): State<App>,
+    Path((run, what)): Path<(String, String)>,
+    person: Person,
+    Form(sent): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let token = sent.iter().find(|(known, _)| known == "token");
+    person.check_form(&app, token.map_or("", |(_, text)| text))?;
+    let wanted = run.clone();
+    let dir = app
+        .blocking(move |engine| engine.layout.find(&wanted))
+        .await?;
+    let by = person.user.as_str();
+    match what.as_str() {
+        "cancel" => drop(app.fleet.cancel(&dir, by).await?),
+        "resume" => app.fleet.resume(&dir, by)?,
+        "retry" => app.fleet.retry(&dir, by)?,
+        _ => return Err(Problem::not_found(format!("such thing as to {what} a run"))),
+    }
+    Ok(to(&format!("/runs/{}", form::encode(&run))))
 }

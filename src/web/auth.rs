@@ -60,6 +60,17 @@ impl Person {
         app.keys.form_token(&self.user, nonce)
     }
 
+    /// Refuses a form that was not made for them.
+    pub(super) fn check_form(&self, app: &App, token: &str) -> Result<(), pages::Problem> {
+        if self.owns_form(app, token) {
+            return Ok(());
+        }
+        Err(pages::Problem::new(
+            axum::http::StatusCode::FORBIDDEN,
+            "this form is not yours, or too old; open the page again",
+        ))
+    }
+
     /// Whether a form was made for them.
     pub(super) fn owns_form(&self, app: &App, token: &str) -> bool {
         let nonce = self.nonce.as_deref().unwrap_or_default();

@@ -27,6 +27,8 @@ pub(super) fn router(app: App) -> Router {
         )
         .route("/runs/{run}/nodes/{*node}", get(pages::node::show))
         .route("/runs/{run}/files/{*path}", get(pages::file::show))
+        .route("/runs/{run}/do/{what}", post(answer::act))
+        .route("/start", get(pages::start::show).post(pages::start::start))
         .route("/login", get(pages::login::show).post(pages::login::log_in))
         .route("/logout", post(pages::login::log_out))
         .route("/assets/{name}", get(pages::asset))

@@ -13,6 +13,7 @@ pub(in crate::web) fn whole(app: &App, person: &Person, title: &str, body: &Mark
             nav aria-label="Main" {
                 a.brand href="/" { "flowctl" }
                 a href="/runs" { "Runs" }
+                a href="/start" { "Start" }
             }
             form.who method="post" action="/logout" {
                 input type="hidden" name="token" value=(person.form_token(app));

@@ -1,6 +1,7 @@
 //! The pages: one file for each, and here what all of them share.
 
 pub(super) mod diff;
+pub(super) mod field;
 pub(super) mod file;
 pub(super) mod layout;
 pub(super) mod login;
@@ -8,6 +9,7 @@ pub(super) mod node;
 pub(super) mod review;
 pub(super) mod run;
 pub(super) mod runs;
+pub(super) mod start;
 
 use axum::Json;
 use axum::extract::Path;
@@ -77,6 +79,8 @@ impl From<Error> for Problem {
         use crate::store::Error as Store;
         let status = match &error {
             Error::Store(Store::NoSuchRun(_)) => StatusCode::NOT_FOUND,
+            Error::Refused(_) => StatusCode::CONFLICT,
+            Error::Invalid(_) => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::diff::{self, FileDiff};
-use super::{Problem, layout, page};
+use super::{Problem, field, layout, page};
 use crate::engine::{Change, Engine, OpenRun, Review, Verdict};
 use crate::evidence::TestCase;
 use crate::flow::ApprovalDecl;
@@ -397,7 +397,7 @@ fn answer(app: &App, person: &Person, shown: &Shown, policy: &ApprovalDecl) -> M
                 input type="hidden" name="token" value=(person.form_token(app));
                 input type="hidden" name="digest" value=(digest);
                 @for (name, field) in &policy.form {
-                    (input(name, &field.schema, before.and_then(|form| form.get(name)).or(field.default.as_ref())))
+                    (field::field(name, &field.schema, before.and_then(|form| form.get(name)).or(field.default.as_ref()), field.default.is_none()))
                 }
                 label for="comment" { "Comment" span.hint { " needed to reject or send back" } }
                 textarea #comment name="comment" rows="3" maxlength="10000" {}
@@ -418,44 +418,6 @@ fn answer(app: &App, person: &Person, shown: &Shown, policy: &ApprovalDecl) -> M
                     button.no type="submit" name="decision" value="rejected" formnovalidate { "Reject" }
                 }
                 p.hint { "You answer as " strong { (person.user) } ". One no ends the run." }
-            }
-        }
-    }
-}
-
-/// A field of the form.
-fn input(name: &str, schema: &Value, value: Option<&Value>) -> Markup {
-    let id = format!("form.{name}");
-    let label = schema["title"].as_str().unwrap_or(name);
-    let hint = schema["description"].as_str().unwrap_or_default();
-    let text = value.map(|value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    });
-    let required = value.is_none();
-    html! {
-        @if schema["type"] == "boolean" {
-            label.box {
-                input type="checkbox" name=(id) value="true" checked[value == Some(&Value::Bool(true))];
-                " " (label) @if !hint.is_empty() { span.hint { " " (hint) } }
-            }
-        } @else {
-            label for=(id) { (label) @if !hint.is_empty() { span.hint { " " (hint) } } }
-            @if let Some(choices) = schema["enum"].as_array() {
-                select id=(id) name=(id) required[required] {
-                    @for choice in choices {
-                        @let choice_text = choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
-                        option value=(choice_text) selected[value == Some(choice)] { (choice_text) }
-                    }
-                }
-            } @else if schema["type"] == "integer" || schema["type"] == "number" {
-                input id=(id) type="number" name=(id) value=[text] required[required]
-                    step=(if schema["type"] == "integer" { "1" } else { "any" })
-                    min=[schema["minimum"].as_f64()] max=[schema["maximum"].as_f64()];
-            } @else {
-                input id=(id) type=(if schema["format"] == "date" { "date" } else { "text" }) name=(id) value=[text]
-                    required[required] pattern=[schema["pattern"].as_str()]
-                    minlength=[schema["minLength"].as_u64()] maxlength=[schema["maxLength"].as_u64()];
             }
         }
     }

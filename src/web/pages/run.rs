@@ -47,11 +47,11 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, Problem> {
     let shown = app.blocking(move |engine| Shown::of(engine, &run)).await?;
     let title = format!("Run {}", shown.run.id());
-    let body = layout::whole(&app, &person, &title, &body(&shown));
+    let body = layout::whole(&app, &person, &title, &body(&app, &person, &shown));
     Ok(page(StatusCode::OK, body))
 }
 
-fn body(shown: &Shown) -> Markup {
+fn body(app: &App, person: &Person, shown: &Shown) -> Markup {
     let run = &shown.run;
     let base = format!("/runs/{}", encode(run.id().as_str()));
     let ended = run.state.status().ended();
@@ -69,6 +69,7 @@ fn body(shown: &Shown) -> Markup {
             section { h2 { "Files" } div data-live="files" { (files(shown, &base)) } }
             section { h2 { "What happened" } div data-live="told" { (told(run)) } }
             section { h2 { "Inputs" } (inputs(run)) }
+            div data-live="acts" { (acts(app, person, shown, &base)) }
         }
     }
 }
@@ -98,7 +99,27 @@ fn now(shown: &Shown, base: &str) -> Markup {
             p.problem { "Rejected" @if let Some(by) = by { " by " strong { (by) } } " at " code { (gate) } ": " (reason) }
         }
         @if shown.status == "interrupted" {
-            p.note { "Nobody drives this run now. `flowctl resume " (run.id()) "` goes on with it." }
+            p.note { "Nobody drives this run now." }
+        }
+    }
+}
+
+/// What can be asked of the run as it is.
+fn acts(app: &App, person: &Person, shown: &Shown, base: &str) -> Markup {
+    let acts: &[(&str, &str)] = match shown.status {
+        "running" | "paused" => &[("cancel", "Cancel the run")],
+        "interrupted" => &[("resume", "Go on"), ("cancel", "Cancel the run")],
+        "failed" => &[("retry", "Try again what failed")],
+        _ => &[],
+    };
+    html! {
+        @if !acts.is_empty() {
+            form.buttons method="post" {
+                input type="hidden" name="token" value=(person.form_token(app));
+                @for (what, label) in acts {
+                    button type="submit" formaction={ (base) "/do/" (what) } { (label) }
+                }
+            }
         }
     }
 }
