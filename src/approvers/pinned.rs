@@ -103,16 +103,17 @@ impl Pinned {
         members
     }
 
-    /// Whose account it is; nobody's when two claim it.
+    /// Whose account it is; nobody's when two claim it. A user's own name is always theirs: who begins
+    /// a run on the web is known by that.
     #[must_use]
     pub fn user_of_account(&self, account: &str) -> Option<&str> {
-        self.only(|user| user.accounts.iter().any(|one| one == account))
+        self.only(|name, user| name == account || user.accounts.iter().any(|one| one == account))
     }
 
     /// Whose key has this fingerprint; nobody's when two claim it.
     #[must_use]
     pub fn user_of_key(&self, fingerprint: &str) -> Option<&str> {
-        self.only(|user| user.ssh_keys.iter().any(|one| one == fingerprint))
+        self.only(|_, user| user.ssh_keys.iter().any(|one| one == fingerprint))
     }
 
     /// Whether the word of the server with this key is taken.
@@ -129,8 +130,8 @@ impl Pinned {
             .is_some_and(|user| user.tokens.iter().any(|one| one == id))
     }
 
-    fn only(&self, is_theirs: impl Fn(&PinnedUser) -> bool) -> Option<&str> {
-        let mut theirs = self.users.iter().filter(|(_, user)| is_theirs(user));
+    fn only(&self, is_theirs: impl Fn(&str, &PinnedUser) -> bool) -> Option<&str> {
+        let mut theirs = self.users.iter().filter(|(name, user)| is_theirs(name, user));
         let (name, _) = theirs.next()?;
         theirs.next().is_none().then_some(name.as_str())
     }
