@@ -131,7 +131,10 @@ impl Pinned {
     }
 
     fn only(&self, is_theirs: impl Fn(&str, &PinnedUser) -> bool) -> Option<&str> {
-        let mut theirs = self.users.iter().filter(|(name, user)| is_theirs(name, user));
+        let mut theirs = self
+            .users
+            .iter()
+            .filter(|(name, user)| is_theirs(name, user));
         let (name, _) = theirs.next()?;
         theirs.next().is_none().then_some(name.as_str())
     }

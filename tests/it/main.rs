@@ -51,6 +51,7 @@ mod policy;
 mod processes;
 mod promptflow;
 mod publish;
+mod quorum;
 mod secrets;
 #[cfg(feature = "llm")]
 mod server;

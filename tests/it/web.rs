@@ -8,7 +8,7 @@ use crate::harness::{Running, Test, until};
 
 /// A running `flowctl serve`.
 pub(crate) struct Web {
-    running: Option<Running>,
+    running: std::sync::Mutex<Option<Running>>,
     pub(crate) address: SocketAddr,
     /// The key of this machine, if it was printed.
     pub(crate) key: Option<String>,
@@ -75,19 +75,27 @@ impl Web {
         });
         let (address, key) = found.unwrap();
         Self {
-            running: Some(running),
+            running: std::sync::Mutex::new(Some(running)),
             address,
             key,
         }
     }
 
-    pub(crate) fn kill(mut self) {
-        self.running.take().unwrap().kill();
+    /// As a power cut would.
+    pub(crate) fn kill_now(&self) {
+        if let Some(running) = self.running.lock().unwrap().take() {
+            running.kill();
+        }
     }
 
     /// Sends bytes as they are, and reads until the server hangs up.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Page {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        self.try_raw(bytes).expect("it answers")
+    }
+
+    /// The same, of a server that may not be there; an answer that is cut off is none.
+    fn try_raw(&self, bytes: &[u8]) -> Option<Page> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
         stream
             .set_read_timeout(Some(Duration::from_secs(45)))
             .unwrap();
@@ -115,6 +123,10 @@ impl Web {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Page {
+        self.raw(self.request(method, path, headers, body).as_bytes())
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             text.push_str(&format!("host: {}\r\n", self.address));
@@ -127,7 +139,7 @@ impl Web {
         }
         text.push_str("\r\n");
         text.push_str(body);
-        self.raw(text.as_bytes())
+        text
     }
 
     /// The cookie of somebody who logs in with a key or token.
@@ -172,9 +184,7 @@ impl Web {
 
 impl Drop for Web {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.kill();
-        }
+        self.kill_now();
     }
 }
 

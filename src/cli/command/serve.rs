@@ -25,6 +25,20 @@ pub(super) fn serve(engine: &Engine, args: &Serve, output: &mut Output) -> Resul
             from: from.to_vec(),
         }),
     };
+    if let Some(url) = &args.public_url {
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        let host = url
+            .split("://")
+            .nth(1)
+            .unwrap_or_default()
+            .trim_end_matches('/');
+        if !is_web || host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+            return Err(
+                Failure::usage(format!("`--public-url {url}` is no address of a server"))
+                    .help("write it without a path: `https://flows.example.com`"),
+            );
+        }
+    }
     let config = Config {
         listen: args.listen,
         public_url: args.public_url.clone(),
