@@ -109,11 +109,24 @@ impl Web {
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
-        Page {
+        Some(Page {
             status: status.unwrap_or(0),
             head: head.to_owned(),
             body: body.to_owned(),
-        }
+        })
+    }
+
+    /// As [`Self::send`], of a server that may not be there; what is no whole answer is none.
+    pub(crate) fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Page> {
+        let page = self.try_raw(self.request(method, path, headers, body).as_bytes())?;
+        let length = page.header("content-length")?.parse().ok();
+        (page.status != 0 && length == Some(page.body.len())).then_some(page)
     }
 
     pub(crate) fn send(
@@ -466,7 +479,7 @@ fn the_api_is_behind_the_same_door_and_a_killed_server_goes_on() {
     let test = waiting();
     let web = Web::start(&test, &[]);
     let cookie = web.log_in(web.key.as_ref().unwrap());
-    web.kill();
+    web.kill_now();
     let web = Web::start(&test, &["--max-runs", "2", "--concurrency", "2"]);
     web.send("GET", "/api/v1/runs", &[], "")
         .is(401)
