@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::review::when;
 use super::{Problem, layout, page};
 use crate::engine::{Engine, OpenRun, log_file};
+use crate::expr::Binding;
 use crate::id::NodePath;
 use crate::run::{InstanceId, NodeFailed};
 use crate::value::Value;
@@ -95,6 +96,30 @@ fn pretty(value: &Value) -> Markup {
     }
 }
 
+/// Where its inputs come from. Their values are not kept: they are a function of what is kept.
+fn inputs(shown: &Shown) -> Markup {
+    let node = shown.run.state.node(&shown.run.compiled.plan, shown.id);
+    html! {
+        @if !node.inputs.is_empty() {
+            section {
+                h2 { "Inputs" }
+                dl {
+                    @for wire in &node.inputs {
+                        dt { code { (wire.port) } }
+                        dd {
+                            @match (&wire.binding, wire.binding.whole()) {
+                                (_, Some(reference)) => code { (reference) },
+                                (Binding::Literal(value), None) => code { (value) },
+                                (_, None) => code { (wire.binding.identity()) },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn body(shown: &Shown) -> Markup {
     let run = &shown.run;
     let instance = run.state.instance(shown.id);
@@ -119,6 +144,7 @@ fn body(shown: &Shown) -> Markup {
                 @if let Some(found) = &failure.findings { details { summary { "What it had found" } pre { code { (found.get()) } } } }
             }
         }
+        (inputs(shown))
         section {
             h2 { "Output" }
             @match &shown.output { Some(output) => (pretty(output)), None => p { "None yet." } }
