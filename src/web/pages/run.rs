@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::review::when;
 use super::{Problem, layout, page};
-use crate::engine::{Change, Engine, OpenRun, Review};
+use crate::engine::{Change, Engine, OpenRun, Review, ReviewedFile};
 use crate::flow::show_duration;
 use crate::run::{InstanceId, Payload};
 use crate::web::auth::Person;
@@ -18,6 +18,8 @@ use crate::web::state::App;
 
 /// Rows of the list of nodes; a run may have a hundred thousand.
 const NODES: usize = 500;
+/// Lines of what happened.
+const TOLD: usize = 300;
 
 struct Shown {
     run: OpenRun,
@@ -164,31 +166,81 @@ fn files(shown: &Shown, base: &str) -> Markup {
         @match &shown.files {
             Err(why) => p.problem { (why) },
             Ok(review) if review.files.is_empty() => p { "No node has made a file for the workspace." },
-            Ok(review) => ul.files {
-                @for file in &review.files {
-                    @let path = &file.file.path;
-                    li {
-                        a href={ (base) "/files/" (encode(path)) } { code { (path) } }
-                        " " span.hint {
-                            @match file.change { Change::Added => "new", Change::Modified => "changed", Change::Unchanged => "as it is" }
-                            ", " (file.file.bytes) " bytes, by " (file.node)
-                        }
-                    }
-                }
-            },
+            Ok(review) => (folder(&review.files, 0, base)),
         }
     }
 }
 
-/// Answers and closings, the last first.
-fn told(run: &OpenRun) -> Markup {
+/// The files below a folder, as a tree: of each path, `depth` parts are above. Sorted by path.
+fn folder(files: &[ReviewedFile], depth: usize, base: &str) -> Markup {
+    let part = |file: &ReviewedFile| -> (String, bool) {
+        let mut parts = file.file.path.split('/').skip(depth);
+        let first = parts.next().unwrap_or_default().to_owned();
+        (first, parts.next().is_some())
+    };
     html! {
-        ol.told reversed {
-            @for event in run.told.events.iter().rev() {
-                li { (when(event.ts)) " " (line(&event.payload)) }
+        ul.files {
+            @for group in files.chunk_by(|one, other| part(one) == part(other)) {
+                @let (name, is_folder) = part(&group[0]);
+                li {
+                    @if is_folder {
+                        details open[group.len() <= 40] {
+                            summary { code { (name) "/" } " " span.hint { (group.len()) } }
+                            (folder(group, depth + 1, base))
+                        }
+                    } @else {
+                        @for file in group {
+                            a href={ (base) "/files/" (encode(&file.file.path)) } { code { (name) } }
+                            " " span.hint {
+                                @match file.change { Change::Added => "new", Change::Modified => "changed", Change::Unchanged => "as it is" }
+                                ", " (file.file.bytes) " bytes, by " (file.node)
+                            }
+                        }
+                    }
+                }
             }
-            li { (when(run.told.started_at)) " " strong { (run.started.by) } " started the run" }
         }
+    }
+}
+
+/// The latest of what happened, the last first: nodes that began and ended, answers, closings.
+fn told(run: &OpenRun) -> Markup {
+    let mut lines: Vec<(Timestamp, Markup)> = Vec::new();
+    for id in run.state.walk(&run.compiled.plan) {
+        let instance = run.state.instance(id);
+        if let Some(started) = instance.started {
+            lines.push((started, html! { code { (instance.path) } " began" @if instance.attempt > 1 { ", attempt " (instance.attempt) } }));
+        }
+        if let Some(ended) = instance.ended {
+            lines.push((
+                ended,
+                html! { code { (instance.path) } " " (run.state.word(id)) },
+            ));
+        }
+        if let Some(request) = &instance.request {
+            lines.push((
+                request.asked,
+                html! { code { (instance.path) } " asked for approval, in round " (request.round) },
+            ));
+        }
+    }
+    lines.extend(
+        run.told
+            .events
+            .iter()
+            .map(|event| (event.ts, line(&event.payload))),
+    );
+    lines.push((
+        run.told.started_at,
+        html! { strong { (run.started.by) } " started the run" },
+    ));
+    lines.sort_by_key(|(at, _)| *at);
+    let all = lines.len();
+    html! {
+        ol.told reversed start=(all) {
+            @for (at, text) in lines.iter().rev().take(TOLD) { li { (when(*at)) " " (text) } }
+        }
+        @if all > TOLD { p.note { "The latest " (TOLD) " of " (all) "." } }
     }
 }
 
