@@ -184,7 +184,7 @@ fn drivers_that_start_together_are_one() {
             // Locked, or taken by the time the lock was free.
             assert!(
                 ran.code == 7 && ran.stderr.contains("driven by another process")
-                    || ran.code == 2 && ran.stderr.contains("exists"),
+                    || ran.code == 2 && ran.stderr.contains("there is a run `r` already"),
                 "{ran:?}"
             );
         }
