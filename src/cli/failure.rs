@@ -84,6 +84,7 @@ impl From<store::Error> for Failure {
             store::Error::NoSuchRun(_) => Self::usage(message),
             store::Error::Exists(_) => Self::usage(message).help("resume it, or give another `--run-id`"),
             store::Error::Locked { run, .. } => Self::new(Exit::LOCKED, message).help(format!("wait for it to end, or follow it with `flowctl logs {run} -f`")),
+            store::Error::Diverged { .. } => Self::new(Exit::UNEXPECTED, message).help("nothing was changed; run it with the version of flowctl that began it"),
             store::Error::Damaged { .. } | store::Error::NotItsName { .. } => Self::new(Exit::UNEXPECTED, message)
                 .help("nothing was changed; restore the file from a copy, for example the one in the run's evidence bundle"),
             store::Error::NewerFormat { .. } => Self::new(Exit::UNEXPECTED, message).help("use the newer flowctl that wrote it; nothing was changed"),

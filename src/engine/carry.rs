@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{self, Report, Work, run};
+use super::attempt::Report;
 use super::driver::Driver;
 use super::error::Error;
+use super::ground::{Ground, Start};
 use super::kept::place;
 use super::observer::Observer;
+use super::resolve::with_bases;
 use super::scope::At;
 use crate::expr::Secrets;
 use crate::plan::Step;
@@ -26,6 +28,7 @@ const MAX_ITEMS: usize = 100_000;
 impl Driver {
     pub(super) async fn carry_out(
         &mut self,
+        ground: &mut impl Ground,
         action: Action,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
@@ -44,12 +47,12 @@ impl Driver {
             Action::Ask(id) => {
                 // What a gate is about is on disk before anybody is asked about it.
                 self.journal.sync().await?;
-                self.ask(id, observer)?;
+                self.ask(ground, id, observer).await?;
             }
             Action::Expire(id) => self.expire(id, observer)?,
             Action::Expand(id) => self.expand(id, observer)?,
             Action::Enter(id) => self.enter(id, observer)?,
-            Action::Start(id) => self.start_attempt(id, observer)?,
+            Action::Start(id) => self.start_attempt(ground, id, observer)?,
             Action::Complete(id) => self.complete(id, observer)?,
             Action::Fail { node, cause } => {
                 let inside = self.state.instance(cause);
@@ -66,8 +69,8 @@ impl Driver {
                 self.node_failed(node, &failure, observer)?;
             }
             Action::Rewind => self.rewind(observer)?,
-            Action::Pause => self.pause(observer).await?,
-            Action::Publish => self.publish(observer).await?,
+            Action::Pause => self.pause(ground, observer).await?,
+            Action::Publish => self.publish(ground, observer).await?,
             Action::FinishFailed(id) => {
                 let instance = self.state.instance(id);
                 let (node, error) = (instance.path.clone(), instance.error.clone());
@@ -98,19 +101,32 @@ impl Driver {
                 let by = self.state.cancelling().unwrap_or_default().to_owned();
                 self.emit(RunCancelled { by }, true, observer)?;
             }
-            Action::Seal => self.seal(observer).await?,
+            Action::Seal => self.seal(ground, observer).await?,
         }
         Ok(())
     }
 
-    pub(super) fn ask(&mut self, id: InstanceId, observer: &mut dyn Observer) -> Result<(), Error> {
+    async fn ask(
+        &mut self,
+        ground: &mut impl Ground,
+        id: InstanceId,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let inputs = match self.inputs(id, Secrets::Name, true) {
             Ok(inputs) => inputs,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
-        let files = match self.staged_before(id) {
-            Ok(files) => files,
+        let staged = match self.manifest_before(id) {
+            Ok(staged) => staged,
             Err(failure) => return self.node_failed(id, &failure, observer),
+        };
+        let workspace = self.engine.layout.workspace().to_owned();
+        let looked = ground.step("look at the workspace", move || {
+            Ok(with_bases(staged, &workspace))
+        });
+        let files = match looked.await? {
+            Ok(files) => files,
+            Err(message) => return self.node_failed(id, &Failure::new(message), observer),
         };
         let node = self.state.node(&self.plan, id);
         let gate = node.gate.clone().unwrap_or_default();
@@ -131,7 +147,7 @@ impl Driver {
         }
         let deadline = gate
             .timeout
-            .and_then(|timeout| self.engine.now().checked_add(timeout).ok());
+            .and_then(|timeout| self.now().checked_add(timeout).ok());
         let path = self.state.instance(id).path.clone();
         let digest = Digest::of_json(&json!({
             "flow": self.compiled.digest.to_string(),
@@ -276,8 +292,9 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn start_attempt(
+    fn start_attempt(
         &mut self,
+        ground: &mut impl Ground,
         id: InstanceId,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
@@ -302,46 +319,7 @@ impl Driver {
             false,
             observer,
         )?;
-        let redactor = self.redactor.clone();
-        let work = match self.work(id, key, &redactor) {
-            Ok(work) => work,
-            Err(failure) => {
-                return self.node_failed(id, &attempt::redacted(failure, &redactor), observer);
-            }
-        };
-        let timeout = self.state.node(&self.plan, id).timeout;
-        self.in_flight.insert(id);
-        let work = match work {
-            Work::Light(call) => {
-                let (registry, schemas) = (&self.compiled.registry, self.compiled.output_schemas());
-                let result = attempt::at_once(&call, registry, &schemas, &redactor, &self.blobs);
-                let report = Report {
-                    id,
-                    attempt,
-                    result,
-                    stopped: false,
-                };
-                return self.report(report, observer);
-            }
-            Work::Beside(work) => work,
-        };
-        self.journal.flush()?;
-        let task = run(
-            id,
-            attempt,
-            work,
-            redactor,
-            timeout,
-            Arc::clone(&self.blobs),
-            self.engine.layout.workspace().to_owned(),
-            self.cancel.1.clone(),
-        );
-        let reports = self.reports.0.clone();
-        tokio::spawn(async move {
-            // Nobody listens when the driver has stopped, and nothing is lost then.
-            reports.send(task.await).ok();
-        });
-        Ok(())
+        ground.begin(self, Start { id, attempt, key }, observer)
     }
 
     /// An attempt came back.
@@ -403,9 +381,7 @@ impl Driver {
             return Err(broken);
         }
         let timed_out = failure.kind == FailureKind::Timeout;
-        let retry_at = self
-            .state
-            .retry_at(&self.plan, id, timed_out, self.engine.now());
+        let retry_at = self.state.retry_at(&self.plan, id, timed_out, self.now());
         let event = NodeFailed {
             node: self.state.instance(id).path.clone(),
             attempt: self.state.instance(id).attempt,

@@ -14,6 +14,7 @@ use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
 use super::fleet::Lease;
+use super::ground::Here;
 use super::inbox::{Judge, Request, Verdict, judge};
 use super::observer::{Notice, Observer};
 use super::open::{OpenRun, Replayed, Told};
@@ -117,6 +118,8 @@ pub struct Driver {
     pub(super) redactor: Redactor,
     /// Without them nothing is started.
     pub(super) missing_secrets: Option<String>,
+    /// What time it is for a run that may be gone through again: that of the last thing that came in.
+    pub(super) clock: Option<Timestamp>,
     _lock: RunLock,
 }
 
@@ -164,6 +167,7 @@ impl Driver {
             in_flight: BTreeSet::new(),
             torn: 0,
             cut_off: false,
+            clock: None,
             _lock: lock,
         }
     }
@@ -208,6 +212,11 @@ impl Driver {
         })
     }
 
+    /// The time, as the run sees it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.unwrap_or_else(|| self.engine.now())
+    }
+
     /// Journals something that happened and folds it in.
     pub(super) fn emit(
         &mut self,
@@ -216,7 +225,7 @@ impl Driver {
         observer: &mut dyn Observer,
     ) -> Result<u64, Error> {
         let payload = payload.into();
-        let ts = self.engine.now();
+        let ts = self.now();
         let data = raw(&payload)?;
         let round = self.state.round();
         let seq = self
@@ -289,7 +298,7 @@ impl Driver {
                         granted -= 1;
                     }
                     acted = true;
-                    self.carry_out(action, observer).await?;
+                    self.carry_out(&mut Here, action, observer).await?;
                 }
             }
             if acted {

@@ -1,19 +1,30 @@
 //! Where a driver stops: pausing, publishing, and closing the evidence.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::driver::Driver;
 use super::error::Error;
+use super::ground::Ground;
 use super::kept::place;
 use super::observer::Observer;
-use super::publish::{self, manifest};
+use super::publish::{self, Conflict, manifest};
 use crate::expr::{EvalError, Secrets};
+use crate::id::{NodePath, RunId};
 use crate::python_value::Tagged;
 use crate::run::{
     PublishStarted, RunFailed, RunPaused, RunSealed, RunStarted, RunState, RunSucceeded, StagedFile,
 };
+use crate::store::Blobs;
 use crate::value::{Object, Value};
 
 impl Driver {
-    pub(super) async fn pause(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) async fn pause(
+        &mut self,
+        ground: &mut impl Ground,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let waiting = self
             .state
             .waiting()
@@ -21,7 +32,7 @@ impl Driver {
             .collect();
         self.emit(RunPaused { waiting }, true, observer)?;
         self.journal.sync().await?;
-        self.project(None)?;
+        self.written(ground, None).await?;
         Ok(())
     }
 
@@ -39,13 +50,41 @@ impl Driver {
         })?)
     }
 
+    /// The same, as a step.
+    async fn written(
+        &mut self,
+        ground: &mut impl Ground,
+        close: Option<(String, String)>,
+    ) -> Result<Option<crate::evidence::Sealed>, Error> {
+        let all = self.state.walk(&self.plan).into_iter();
+        let evidence = all.filter(|id| self.state.node(&self.plan, *id).evidence);
+        let paths: HashSet<NodePath> = evidence
+            .map(|id| self.state.instance(id).path.clone())
+            .collect();
+        let (engine, dir) = (self.engine.clone(), self.dir.clone());
+        let step = ground.step("write the evidence", move || {
+            Ok(crate::evidence::write(crate::evidence::Writing {
+                layout: &engine.layout,
+                run: &dir,
+                wanted: &|path| paths.contains(path),
+                close,
+                signer: engine.signer.as_deref(),
+            })?)
+        });
+        step.await
+    }
+
     pub(super) fn is_evidence(&self, path: &crate::id::NodePath) -> bool {
         self.state
             .find(path)
             .is_some_and(|id| self.state.node(&self.plan, id).evidence)
     }
 
-    pub(super) async fn publish(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) async fn publish<G: Ground>(
+        &mut self,
+        ground: &mut G,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let scope = self.scope(None, None, Secrets::Name);
         let outputs: Result<Object, EvalError> = self
             .plan
@@ -86,28 +125,29 @@ impl Driver {
                 return Ok(());
             }
         };
-        let workspace = self.engine.layout.workspace().to_owned();
         // With nothing to publish there is only the end to wait for, which says all of it.
         if !files.is_empty() {
             self.journal.sync().await?;
         }
-        let mut result = if self.cut_off {
-            publish::tidy(&workspace, &self.dir.id, &files)
-        } else {
-            Ok(())
+        let put = Put {
+            workspace: self.engine.layout.workspace().to_owned(),
+            run: self.dir.id.clone(),
+            files: files.clone(),
+            blobs: Arc::clone(&self.blobs),
+            tidy: self.cut_off || G::REPEATS,
         };
-        result = result.and_then(|()| publish::check(&workspace, &files, &self.blobs));
+        let looking = put.clone();
+        let step = ground.step("look where files are to be put", move || Ok(looking.look()));
+        let mut result = step.await?;
         if result.is_ok() && !files.is_empty() {
-            self.emit(
-                PublishStarted {
-                    files: files.clone(),
-                    not_reviewed,
-                },
-                true,
-                observer,
-            )?;
+            let started = PublishStarted {
+                files,
+                not_reviewed,
+            };
+            self.emit(started, true, observer)?;
             self.journal.sync().await?;
-            result = publish::write(&workspace, &self.dir.id, &files, &self.blobs);
+            let step = ground.step("put the files into the workspace", move || Ok(put.write()));
+            result = step.await?;
         }
         match result {
             Ok(()) => {
@@ -164,11 +204,16 @@ impl Driver {
         (files, not_reviewed)
     }
 
-    pub(super) async fn seal(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
+    pub(super) async fn seal(
+        &mut self,
+        ground: &mut impl Ground,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         self.journal.sync().await?;
         let subject = subject(&self.state, &self.started);
         let graph = self.plan.show(crate::plan::Format::Mermaid);
-        let sealed = self.project(Some((subject, graph)))?.ok_or(Error::Stuck)?;
+        let sealed = self.written(ground, Some((subject, graph))).await?;
+        let sealed = sealed.ok_or(Error::Stuck)?;
         self.emit(
             RunSealed {
                 bundle: sealed.path,
@@ -179,6 +224,30 @@ impl Driver {
         )?;
         self.journal.sync().await?;
         Ok(())
+    }
+}
+
+/// Files on their way into the workspace.
+#[derive(Clone)]
+struct Put {
+    workspace: PathBuf,
+    run: RunId,
+    files: Vec<StagedFile>,
+    blobs: Arc<Blobs>,
+    /// Whether somebody may have been cut off doing it.
+    tidy: bool,
+}
+
+impl Put {
+    fn look(&self) -> Result<(), Conflict> {
+        if self.tidy {
+            publish::tidy(&self.workspace, &self.run, &self.files)?;
+        }
+        publish::check(&self.workspace, &self.files, &self.blobs)
+    }
+
+    fn write(&self) -> Result<(), Conflict> {
+        publish::write(&self.workspace, &self.run, &self.files, &self.blobs)
     }
 }
 

@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod evidence;
 mod fleet;
+mod ground;
 mod host;
 mod inbox;
 mod kept;

@@ -32,7 +32,7 @@ pub enum Notice {
 }
 
 /// Follows a run. Called between steps of the run, so it must not take long.
-pub trait Observer {
+pub trait Observer: Send {
     /// An event was journaled and folded in.
     fn event(&mut self, plan: &Plan, state: &RunState, event: &Event);
 

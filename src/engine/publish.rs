@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::target::{base_digest, inside};
 use crate::id::RunId;
 use crate::plan::Plan;
@@ -10,7 +12,7 @@ use crate::run::{InstanceId, NodeState, RunState, StagedFile};
 use crate::store::{Blobs, replace_as, sweep};
 
 /// Why files cannot be published; nothing was written, unless it says so.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Conflict {
     pub(super) message: String,
     pub(super) help: String,

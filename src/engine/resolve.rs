@@ -145,17 +145,16 @@ impl Driver {
 
     /// The files of the nodes before one, with what is in the workspace in their place now.
     pub(super) fn staged_before(&self, id: InstanceId) -> Result<Vec<StagedFile>, Failure> {
+        let files = self.manifest_before(id)?;
+        with_bases(files, self.engine.layout.workspace()).map_err(Failure::new)
+    }
+
+    /// The files of the nodes before one, as they were staged.
+    pub(super) fn manifest_before(&self, id: InstanceId) -> Result<Vec<StagedFile>, Failure> {
         let before = self.state.ancestors(&self.plan, id);
         let found = manifest(&self.plan, &self.state, before.into_iter())
             .map_err(|conflict| Failure::new(conflict.message).help(conflict.help))?;
-        found
-            .into_iter()
-            .map(|(path, (file, _))| {
-                let base = base_digest(self.engine.layout.workspace(), &path)
-                    .map_err(|reason| Failure::new(format!("`{path}` cannot be read: {reason}")))?;
-                Ok(StagedFile { base, ..file })
-            })
-            .collect()
+        Ok(found.into_values().map(|(file, _)| file).collect())
     }
 
     /// What is needed to put an attempt of a node together.
@@ -237,6 +236,19 @@ impl Driver {
             _ => Ok(self.approval(id).unwrap_or(Value::Null)),
         }
     }
+}
+
+/// Files with what is in the workspace in their place now, or why that cannot be read.
+pub(super) fn with_bases(
+    files: Vec<StagedFile>,
+    workspace: &std::path::Path,
+) -> Result<Vec<StagedFile>, String> {
+    let look = |file: StagedFile| {
+        let base = base_digest(workspace, &file.path)
+            .map_err(|reason| format!("`{}` cannot be read: {reason}", file.path))?;
+        Ok(StagedFile { base, ..file })
+    };
+    files.into_iter().map(look).collect()
 }
 
 /// A node in the state of its run.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::bundle::JOURNAL;
 use super::folder::{Close, Draft, Folder};
 use super::index::{INDEX, INDEX_ENVELOPE};
@@ -31,7 +33,7 @@ pub struct Writing<'a> {
 }
 
 /// A closed bundle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sealed {
     /// Relative to the workspace.
     pub path: String,

@@ -26,6 +26,20 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A run that was gone through again came to another record than the first time.
+    #[error(
+        "record {seq} of `{path}` is not what the run comes to now: there is `{there}`, and now it would be `{now}`"
+    )]
+    Diverged {
+        /// The journal.
+        path: PathBuf,
+        /// The record.
+        seq: u64,
+        /// How the line begins that is there.
+        there: String,
+        /// How the line begins that would be written.
+        now: String,
+    },
     /// A file that is named by its content holds something else.
     #[error("`{path}` is damaged: the content does not match its name")]
     NotItsName {

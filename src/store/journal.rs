@@ -1,7 +1,7 @@
 //! [`Journal`]: the append-only truth of a run, written by one thread with group commit.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::blobs::Blobs;
 use super::error::Error;
 use super::line::{Draft, GENESIS, encode};
+use super::retrace::Ahead;
 use super::scan::{Places, RecordRef, Scanned, scan};
 use super::{atomic, open_regular_with, sync_dir};
 
@@ -40,6 +41,8 @@ pub struct Journal {
     places: Places,
     /// Lines that nobody waits for and that the writer has not been given yet.
     unsent: Vec<u8>,
+    /// Lines that are expected once more.
+    ahead: Ahead,
     /// The last record that the writer was asked to sync.
     asked: u64,
     jobs: Option<mpsc::Sender<Job>>,
@@ -114,6 +117,65 @@ impl Journal {
         Ok((journal, torn))
     }
 
+    /// Opens a journal to go through a run again from after a record on. What is in the file behind
+    /// that one is expected once more, to the byte; only what goes beyond it is written. The records up
+    /// to it are handed to `visit`.
+    ///
+    /// # Errors
+    /// As [`Journal::open`]; a record whose hash is not `head`, or that is not there.
+    pub fn retrace<E: From<Error>>(
+        path: &Path,
+        blobs: &Arc<Blobs>,
+        (after, head): (u64, &str),
+        mut visit: impl FnMut(RecordRef<'_>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut found = None;
+        let Scanned {
+            run,
+            good,
+            torn,
+            mut places,
+            ..
+        } = scan(path, |record| {
+            if record.seq == after {
+                found = Some(record.hash.to_owned());
+            }
+            if record.seq > after {
+                return Ok(());
+            }
+            visit(record)
+        })?;
+        if found.as_deref() != Some(head) {
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                line: usize::try_from(after).unwrap_or(usize::MAX),
+                message: "it is not the record after which the run was given away".to_owned(),
+            }
+            .into());
+        }
+        let begin = places.cut(after);
+        let file = open_regular_with(OpenOptions::new().read(true).write(true), path)
+            .map_err(Error::io("open", path))?;
+        if torn > 0 {
+            file.set_len(good)
+                .map_err(Error::io("cut the torn end of", path))?;
+        }
+        let mut ahead = Vec::new();
+        let mut rest = &file;
+        rest.seek(SeekFrom::Start(begin))
+            .and_then(|_| rest.read_to_end(&mut ahead))
+            .map_err(Error::io("read", path))?;
+        let mut journal = Self::start(path, &run, after, head.to_owned(), places, blobs)?;
+        journal.ahead = Ahead::new(ahead);
+        Ok(journal)
+    }
+
+    /// Bytes in the file that are expected once more and have not come yet.
+    #[must_use]
+    pub fn expected(&self) -> usize {
+        self.ahead.left()
+    }
+
     fn start(
         path: &Path,
         run: &str,
@@ -141,6 +203,7 @@ impl Journal {
             hash,
             places,
             unsent: Vec::new(),
+            ahead: Ahead::default(),
             asked: seq,
             jobs: Some(jobs),
             progress,
@@ -178,6 +241,9 @@ impl Journal {
         self.hash = hash;
         self.next_seq += 1;
         self.places.push(bytes.len());
+        if self.ahead.meets(self.places.path(), seq, &bytes)? {
+            return Ok(seq);
+        }
         self.unsent.extend_from_slice(&bytes);
         if sync || self.unsent.len() >= MOST_UNSENT {
             self.hand_over(sync)?;

@@ -13,6 +13,7 @@ mod layout;
 mod line;
 mod lock;
 mod regular;
+mod retrace;
 mod scan;
 mod snapshot;
 

@@ -135,6 +135,13 @@ impl Places {
         self.starts.push(end + length as u64);
     }
 
+    /// Forgets all but the first records; gives where they end.
+    pub(super) fn cut(&mut self, records: u64) -> u64 {
+        let keep = usize::try_from(records).unwrap_or(usize::MAX);
+        self.starts.truncate(keep.saturating_add(1));
+        self.starts.last().copied().unwrap_or_default()
+    }
+
     /// The journal.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
+use super::super::ground::Here;
 use super::Inner;
 use super::follow::Follow;
 use super::table::{Errand, FleetState, Holding, Table};
@@ -227,7 +228,7 @@ impl Work {
         let status = driver.state().status();
         if status.ended() && !(again && status == Status::Failed) {
             if !driver.state().sealed() {
-                runtime.block_on(driver.seal(&mut follow))?;
+                runtime.block_on(driver.seal(&mut Here, &mut follow))?;
             }
             return Ok((Outcome::Ended, Some(driver.close()?)));
         }

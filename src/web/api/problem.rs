@@ -126,6 +126,7 @@ impl Problem {
     fn of_store(error: &store::Error) -> Self {
         match error {
             store::Error::Damaged { .. }
+            | store::Error::Diverged { .. }
             | store::Error::NotItsName { .. }
             | store::Error::NewerFormat { .. } => Self::damaged(error.to_string()),
             store::Error::Exists(_) => Self::refused("exists", error.to_string()),
