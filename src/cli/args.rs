@@ -57,6 +57,8 @@ impl Command {
             Self::Cancel(args) => &args.signing,
             #[cfg(feature = "web")]
             Self::Serve(args) => &args.signing,
+            #[cfg(feature = "restate")]
+            Self::Worker(args) => &args.signing,
             Self::Evidence(Evidence::Rebuild(args)) => &args.signing,
             _ => return None,
         };
@@ -80,6 +82,9 @@ pub(super) enum Command {
     SendBack(SendBack),
     /// Stop a run for good.
     Cancel(Cancel),
+    /// Serve what Restate calls: drive runs there, and make attempts of their nodes.
+    #[cfg(feature = "restate")]
+    Worker(Worker),
     /// Serve the pages on which runs are looked at and decided.
     #[cfg(feature = "web")]
     Serve(Serve),
@@ -219,8 +224,23 @@ pub(super) struct Run {
     /// written in the flow: `-i fetch.output=…`.
     #[arg(long, value_name = "NODE")]
     pub(super) node: Option<String>,
+    /// Where it runs.
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = On::Local)]
+    pub(super) on: On,
+    /// Where the Restate server takes requests [default: http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL")]
+    pub(super) restate_url: Option<String>,
     #[command(flatten)]
     pub(super) drive: Drive,
+}
+
+/// Where a run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum On {
+    /// On this machine, in this process.
+    Local,
+    /// On Restate, by the workers that are registered there.
+    Restate,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -365,6 +385,55 @@ pub(super) struct Serve {
     /// Runs at the same time; those that wait for people do not count.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) max_runs: u16,
+    #[command(flatten)]
+    pub(super) code: Code,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
+    #[command(flatten)]
+    pub(super) signing: Signing,
+}
+
+#[cfg(feature = "restate")]
+#[derive(Debug, ClapArgs)]
+pub(super) struct Worker {
+    /// Where to listen. Elsewhere than on this machine it needs an identity key.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080")]
+    pub(super) listen: std::net::SocketAddr,
+    /// Run only nodes with this `worker_pool`; may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub(super) pool: Vec<String>,
+    /// Nodes at the same time.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: u16,
+    /// The key of a server that may call: `publickeyv1_…`.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "FLOWCTL_IDENTITY_KEY",
+        value_delimiter = ','
+    )]
+    pub(super) identity_key: Vec<String>,
+    /// Where workers and commands keep what is too large for a message: a folder, `s3://`, `az://`,
+    /// `gs://` [default: artifacts/objects].
+    #[arg(long, value_name = "PLACE", env = "FLOWCTL_OBJECT_STORE")]
+    pub(super) object_store: Option<String>,
+    /// Register with the server, under the address at which it reaches this worker.
+    #[arg(long, value_name = "URL")]
+    pub(super) advertise: Option<String>,
+    /// Where the server takes requests [default: http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL", env = "FLOWCTL_RESTATE_URL")]
+    pub(super) restate_url: Option<String>,
+    /// Where the server is administered.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FLOWCTL_RESTATE_ADMIN_URL",
+        default_value = "http://127.0.0.1:9070"
+    )]
+    pub(super) restate_admin_url: String,
+    /// Look at what has to work for runs on Restate, say what to do, and end.
+    #[arg(long)]
+    pub(super) doctor: bool,
     #[command(flatten)]
     pub(super) code: Code,
     #[command(flatten)]

@@ -112,7 +112,17 @@ fn engine(args: &Args) -> Result<Engine, failure::Failure> {
             variable: who::variable,
             ..crate::tool::Surroundings::default()
         },
+        distance: crate::engine::Distance {
+            ingress: given("FLOWCTL_RESTATE_URL"),
+            token: given("FLOWCTL_RESTATE_TOKEN"),
+            object_store: given("FLOWCTL_OBJECT_STORE"),
+        },
     })
+}
+
+/// A variable that says something.
+fn given(name: &str) -> Option<String> {
+    who::variable(name).filter(|value| !value.trim().is_empty())
 }
 
 fn start_log(args: &Args) {

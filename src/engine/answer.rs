@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::away::Away;
 use super::driver::Driver;
 use super::environment::Engine;
 use super::error::Error;
@@ -99,6 +100,11 @@ impl Engine {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<(Verdict, Option<Driver>), Error> {
+        if let Some(note) = Away::has(dir)? {
+            if let Some(verdict) = self.deliver_away(dir, &note, request).await? {
+                return Ok((verdict, None));
+            }
+        }
         Inbox::new(dir.inbox()).put(request.id(), request)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -128,6 +134,24 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Asks something of a run that Restate has.
+    #[cfg(not(feature = "restate"))]
+    #[expect(
+        clippy::unused_async,
+        reason = "the feature's own waits for the server"
+    )]
+    pub(super) async fn deliver_away(
+        &self,
+        dir: &RunDir,
+        note: &Away,
+        _request: &Request,
+    ) -> Result<Option<Verdict>, Error> {
+        Err(Error::Away(format!(
+            "Restate at {} has run `{}`, and this flowctl was built without the feature `restate`",
+            note.ingress, dir.id
+        )))
     }
 
     /// What the journal says of a request.

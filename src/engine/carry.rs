@@ -52,7 +52,7 @@ impl Driver {
             Action::Expire(id) => self.expire(id, observer)?,
             Action::Expand(id) => self.expand(id, observer)?,
             Action::Enter(id) => self.enter(id, observer)?,
-            Action::Start(id) => self.start_attempt(ground, id, observer)?,
+            Action::Start(id) => self.start_attempt(ground, id, observer).await?,
             Action::Complete(id) => self.complete(id, observer)?,
             Action::Fail { node, cause } => {
                 let inside = self.state.instance(cause);
@@ -292,7 +292,7 @@ impl Driver {
         Ok(())
     }
 
-    fn start_attempt(
+    async fn start_attempt(
         &mut self,
         ground: &mut impl Ground,
         id: InstanceId,
@@ -319,7 +319,9 @@ impl Driver {
             false,
             observer,
         )?;
-        ground.begin(self, Start { id, attempt, key }, observer)
+        ground
+            .begin(self, Start { id, attempt, key }, observer)
+            .await
     }
 
     /// An attempt came back.

@@ -51,7 +51,7 @@ impl Driver {
     }
 
     /// The same, as a step.
-    async fn written(
+    pub(super) async fn written(
         &mut self,
         ground: &mut impl Ground,
         close: Option<(String, String)>,
@@ -85,15 +85,15 @@ impl Driver {
         ground: &mut G,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
-        let scope = self.scope(None, None, Secrets::Name);
-        let outputs: Result<Object, EvalError> = self
-            .plan
-            .root()
-            .outputs
-            .iter()
-            .map(|(name, output)| Ok((name.clone(), given(name, output.eval(&scope)?)?)))
-            .collect();
-        drop(scope);
+        let outputs: Result<Object, EvalError> = {
+            let scope = self.scope(None, None, Secrets::Name);
+            self.plan
+                .root()
+                .outputs
+                .iter()
+                .map(|(name, output)| Ok((name.clone(), given(name, output.eval(&scope)?)?)))
+                .collect()
+        };
         let failed = |message: String, help: Option<String>| RunFailed {
             node: None,
             message,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::away::Distance;
 use super::compiled::Compiled;
 use super::error::Error;
 use super::secrets::SecretsFile;
@@ -47,14 +48,20 @@ pub struct Engine {
     pub variable: fn(&str) -> Option<String>,
     /// What code beside flows needs of the world.
     pub surroundings: Surroundings,
+    /// How Restate is reached.
+    pub distance: Distance,
+}
+
+/// A time in the precision of the journal.
+pub(super) fn in_millis(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 impl Engine {
     /// The time, in the precision of the journal.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let now = (self.clock)();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+        in_millis((self.clock)())
     }
 
     /// A registry over the workspace and the binary.
@@ -98,7 +105,14 @@ impl Engine {
     /// # Errors
     /// A snapshot that is gone, damaged or of another version.
     pub fn compile_kept(&self, run: &RunDir, digest: Digest) -> Result<Compiled, Error> {
-        let snapshot = Snapshot::load(run, digest)?;
+        self.compile_snapshot(Snapshot::load(run, digest)?)
+    }
+
+    /// Compiles a snapshot.
+    ///
+    /// # Errors
+    /// One of another version.
+    pub(super) fn compile_snapshot(&self, snapshot: Snapshot) -> Result<Compiled, Error> {
         let flows = snapshot
             .flows
             .iter()

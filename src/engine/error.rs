@@ -47,6 +47,9 @@ pub enum Error {
         "the run can neither go on nor end; this is a mistake in flowctl, please report it with the run's journal"
     )]
     Stuck,
+    /// Restate, or what belongs to it, did not do what was asked of it.
+    #[error("{0}")]
+    Away(String),
     /// Evidence cannot be written.
     #[error("the evidence cannot be written: {0}")]
     Evidence(#[from] crate::evidence::Error),

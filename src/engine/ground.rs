@@ -42,7 +42,7 @@ pub(super) trait Ground: Send {
         driver: &mut Driver,
         start: Start,
         observer: &mut dyn Observer,
-    ) -> Result<(), Error>;
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// This process, and no other.
@@ -59,7 +59,7 @@ impl Ground for Here {
         work()
     }
 
-    fn begin(
+    async fn begin(
         &mut self,
         driver: &mut Driver,
         start: Start,

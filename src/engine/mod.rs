@@ -8,6 +8,7 @@ mod accept;
 mod answer;
 mod approvers_file;
 mod attempt;
+mod away;
 mod batch;
 mod bench;
 mod cache;
@@ -32,6 +33,8 @@ mod private;
 mod publish;
 mod report;
 mod resolve;
+#[cfg(feature = "restate")]
+pub mod restate;
 mod review;
 mod scope;
 mod secrets;
@@ -42,6 +45,7 @@ mod target;
 
 pub use answer::{Answer, new_id};
 pub use approvers_file::{ApproversDraft, ApproversError, ApproversFile};
+pub use away::{Away, Distance, Life};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};

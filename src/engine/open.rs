@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::away::Away;
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
@@ -275,10 +276,11 @@ impl OpenRun {
     }
 
     /// The status as people see it: a run that has not ended and that nobody drives is
-    /// `interrupted`, unless it is paused.
+    /// `interrupted`, unless it is paused. What Restate has it drives, also while no worker is at it.
     #[must_use]
     pub fn status_word(&self) -> &'static str {
         match self.state.status() {
+            Status::Running if matches!(Away::has(&self.dir), Ok(Some(_))) => "running",
             Status::Running if RunLock::holder(&self.dir.lock()).is_none() => "interrupted",
             status => status.word(),
         }

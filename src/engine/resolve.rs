@@ -176,7 +176,12 @@ impl Driver {
             dialect: self.plan.scope(self.state.scope_of(id)).dialect,
             key: &key,
         };
-        bench.work(&Placed { driver: self, id })
+        bench.work(&self.seat(id))
+    }
+
+    /// What is known of the run around a node.
+    pub(super) fn seat(&self, id: InstanceId) -> Placed<'_> {
+        Placed { driver: self, id }
     }
 
     /// What the nodes that inputs are the outputs of said of their work besides.
@@ -252,7 +257,7 @@ pub(super) fn with_bases(
 }
 
 /// A node in the state of its run.
-struct Placed<'a> {
+pub(super) struct Placed<'a> {
     driver: &'a Driver,
     id: InstanceId,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::away::Away;
 use super::compiled::Compiled;
 use super::driver::{Driver, raw};
 use super::environment::Engine;
@@ -98,6 +99,13 @@ impl Engine {
     /// # Errors
     /// Another driver; a damaged run; I/O.
     pub fn take_up(&self, dir: &RunDir, command: &str) -> Result<Driver, Error> {
+        if let Some(note) = Away::has(dir)? {
+            return Err(store::Error::Locked {
+                run: dir.id.to_string(),
+                holder: format!("Restate at {}", note.ingress),
+            }
+            .into());
+        }
         let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
         let blobs = Arc::new(Blobs::new(dir.files()));
         let mut replay = Replay::new(self, dir, u64::MAX);
@@ -106,6 +114,34 @@ impl Engine {
         let mut driver = Driver::new(self, dir.clone(), replayed, journal, blobs, lock);
         driver.torn = torn;
         Ok(driver)
+    }
+
+    /// Takes a run up again after a record of its journal, to come to all that is behind it once more.
+    ///
+    /// # Errors
+    /// As [`Engine::take_up`]; a journal without that record.
+    #[cfg(feature = "restate")]
+    pub(super) fn retrace(
+        &self,
+        dir: &RunDir,
+        (after, head): (u64, &str),
+        command: &str,
+    ) -> Result<Driver, Error> {
+        let lock = RunLock::acquire(&dir.lock(), dir.id.as_str(), &self.holder(command))?;
+        let blobs = Arc::new(Blobs::new(dir.files()));
+        let mut replay = Replay::new(self, dir, after);
+        let journal = Journal::retrace(&dir.journal(), &blobs, (after, head), |record| {
+            replay.add(record)
+        })?;
+        let replayed = replay.end(after)?;
+        Ok(Driver::new(
+            self,
+            dir.clone(),
+            replayed,
+            journal,
+            blobs,
+            lock,
+        ))
     }
 
     fn new_id(&self) -> RunId {

@@ -61,8 +61,16 @@ impl fmt::Debug for Cloud {
     }
 }
 
-impl Cloud {
-    pub(super) fn open(destination: &Destination) -> Result<Self, Error> {
+/// A store, where in it things go, and what to do when it does not open.
+pub(crate) struct Bucket {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: Path,
+    help: &'static str,
+}
+
+impl Bucket {
+    /// Opens a bucket or container.
+    pub(crate) fn open(destination: &Destination) -> Result<Self, Error> {
         choose_tls();
         let retry = RetryConfig {
             backoff: BackoffConfig {
@@ -132,7 +140,22 @@ impl Cloud {
         Ok(Self {
             store,
             prefix,
-            shown,
+            help,
+        })
+    }
+}
+
+impl Cloud {
+    pub(super) fn open(destination: &Destination) -> Result<Self, Error> {
+        let Bucket {
+            store,
+            prefix,
+            help,
+        } = Bucket::open(destination)?;
+        Ok(Self {
+            store,
+            prefix,
+            shown: destination.to_string(),
             help,
             memory: Semaphore::new(usize::try_from(MEMORY / MIB).unwrap_or(usize::MAX)),
         })
@@ -297,7 +320,7 @@ fn with_timeout<B, K: std::str::FromStr>(builder: B, set: fn(B, K, &'static str)
 }
 
 /// `ring` does the cryptography, for every client of the program.
-pub(super) fn choose_tls() {
+pub(crate) fn choose_tls() {
     // A second time it is chosen already.
     rustls::crypto::ring::default_provider()
         .install_default()

@@ -22,6 +22,8 @@ mod transfer;
 
 #[cfg(feature = "export")]
 pub use adx::Adx;
+#[cfg(feature = "restate")]
+pub(crate) use cloud::{Bucket, choose_tls};
 pub use destination::{Destination, Place};
 pub use error::Error;
 pub use inventory::Inventory;

@@ -296,6 +296,11 @@ pub(super) const NODE: &[Key] = &[
         || json!({ "type": "boolean" }),
         "Whether the node's results are kept as evidence.",
     ),
+    key(
+        "worker_pool",
+        name,
+        "The pool of workers that runs the node when the flow runs on Restate.",
+    ),
 ];
 
 /// The keys of a persona's model.
@@ -401,6 +406,10 @@ fn text() -> Value {
 
 fn word() -> Value {
     json!({ "type": "string", "pattern": "[^\\s]" })
+}
+
+fn name() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$" })
 }
 
 fn count() -> Value {

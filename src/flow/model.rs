@@ -135,6 +135,8 @@ pub struct NodeDecl {
     pub cache: Option<Span>,
     /// Whether it runs once, after all lines of a batch, over lists of their values.
     pub aggregation: bool,
+    /// The pool of workers that runs it, on Restate.
+    pub worker_pool: Option<String>,
 }
 
 /// What a node runs.

@@ -102,6 +102,7 @@ impl NodeDecl {
             evidence: cursor.boolean("evidence"),
             cache,
             aggregation: false,
+            worker_pool: worker_pool(&mut cursor),
             kind: kind?,
             name: Spanned {
                 value: NodeName::from(&name.value),
@@ -151,7 +152,7 @@ impl NodeDecl {
             }
         }
         if matches!(self.kind, KindDecl::Approval) {
-            for key in ["retry", "timeout", "foreach", "cache"] {
+            for key in ["retry", "timeout", "foreach", "cache", "worker_pool"] {
                 if let Some(entry) = entries.iter().find(|entry| entry.key == key) {
                     let help = if key == "timeout" {
                         "the time that a gate waits is `approval: { timeout: 72h }`"
@@ -423,4 +424,12 @@ fn source_floor(text: &str, at: usize) -> usize {
 
 fn source_ceil(text: &str, at: usize) -> usize {
     text.ceil_char_boundary(at)
+}
+
+/// The pool of workers that runs a node.
+pub(super) fn worker_pool(cursor: &mut Cursor<'_, '_>) -> Option<String> {
+    let Spanned { value, span } = cursor.text("worker_pool")?;
+    cursor
+        .check_name("a pool of workers", &value, span)
+        .then_some(value)
 }

@@ -203,6 +203,7 @@ impl NodeDecl {
             evidence: None,
             cache: None,
             aggregation: false,
+            worker_pool: None,
         }
     }
 }

@@ -374,6 +374,7 @@ fn plan_node(
         evidence: decl.evidence.unwrap_or(by_kind),
         cache: decl.cache.is_some(),
         aggregation: decl.aggregation,
+        worker_pool: decl.worker_pool.clone(),
         reads: Vec::new(),
     })
 }

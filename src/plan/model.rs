@@ -151,6 +151,8 @@ pub struct PlanNode {
     pub cache: bool,
     /// Whether it runs once, after everything else, over lists.
     pub aggregation: bool,
+    /// The pool of workers that runs it, on Restate.
+    pub worker_pool: Option<String>,
     /// The nodes whose outputs it reads, each once, ascending.
     pub reads: Vec<NodeId>,
 }

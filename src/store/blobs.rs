@@ -74,6 +74,14 @@ impl Blobs {
         Ok(digest)
     }
 
+    /// Takes a file for one that is kept here, whoever has written it: it is synced with the others.
+    pub fn adopt(&self, digest: Digest) {
+        let mut kept = self.kept();
+        if kept.known.insert(digest) {
+            kept.unsynced.push(digest);
+        }
+    }
+
     /// Reads a file and checks that it is what its name says.
     ///
     /// # Errors

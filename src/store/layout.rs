@@ -65,6 +65,12 @@ impl Layout {
         self.workspace.join(".flowctl").join("serve")
     }
 
+    /// What workers share by content, when nobody says where.
+    #[must_use]
+    pub fn objects(&self) -> PathBuf {
+        self.workspace.join("artifacts").join("objects")
+    }
+
     /// The folder of cached outcomes.
     #[must_use]
     pub fn cache(&self) -> PathBuf {
@@ -204,6 +210,12 @@ impl RunDir {
     #[must_use]
     pub fn notified(&self) -> PathBuf {
         self.path.join("notified.jsonl")
+    }
+
+    /// Whether Restate has the run.
+    #[must_use]
+    pub fn away(&self) -> PathBuf {
+        self.path.join("restate.json")
     }
 
     /// What nodes print, by node.

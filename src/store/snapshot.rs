@@ -123,6 +123,14 @@ impl Snapshot {
                 "its digest is not the one in the journal".to_owned(),
             ));
         }
-        serde_json::from_slice(&bytes).map_err(|error| damaged(&path, error.to_string()))
+        Self::decode(&bytes).map_err(|error| damaged(&path, error.to_string()))
+    }
+
+    /// Reads the bytes of a snapshot.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
     }
 }

@@ -1,13 +1,13 @@
 //! `flowctl approve`, `flowctl reject`, `flowctl send-back` and `flowctl cancel`.
 
-use super::Result;
 use super::drive::{CONCURRENCY, Manner, drive, runtime, with_code, with_secrets};
+use super::{Result, away};
 use crate::cli::args::{Approve, Cancel, Reject, SendBack, SshSigning};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::engine::{Answer, Driver, Engine, OpenRun, Request, Verdict, gate, new_id};
+use crate::engine::{Answer, Away, Driver, Engine, OpenRun, Request, Verdict, gate, new_id};
 use crate::id::NodePath;
 use crate::run::{Decision, NodeState, Status};
 use crate::value::{Digest, Object};
@@ -47,6 +47,9 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
             Ok(Exit::SUCCESS)
         }
         (Verdict::Accepted, Some(driver)) if args.resume => drive(driver, None, manner, output),
+        (Verdict::Accepted, None) if args.resume && Away::of(&dir)?.is_some() => {
+            away::follow(engine, &dir, run.state.last_seq(), manner, output)
+        }
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
             drop(driver);
@@ -118,6 +121,14 @@ pub(super) fn send_back(engine: &Engine, args: &SendBack, output: &mut Output) -
                 outputs: true,
             };
             drive(driver, None, manner, output)
+        }
+        (Verdict::Accepted, None) if args.resume && Away::of(&dir)?.is_some() => {
+            let manner = Manner {
+                concurrency: args.drive.concurrency.unwrap_or(CONCURRENCY),
+                json: args.drive.json,
+                outputs: true,
+            };
+            away::follow(engine, &dir, run.state.last_seq(), manner, output)
         }
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();

@@ -4,6 +4,7 @@ mod answer;
 mod approvers;
 #[cfg(feature = "web")]
 mod approvers_token;
+mod away;
 mod batch;
 mod cache;
 mod completions;
@@ -26,6 +27,8 @@ mod serve;
 mod show;
 mod tools;
 mod validate;
+#[cfg(feature = "restate")]
+mod worker;
 
 use super::args::{Command, Evidence};
 use super::exit::Exit;
@@ -49,6 +52,8 @@ pub(super) fn run(engine: &Engine, command: Command, output: &mut Output) -> Res
         Command::Show(args) => show::show(engine, &args, output),
         Command::Logs(args) => logs::logs(engine, &args, output),
         Command::Review(args) => review::review(engine, &args, output),
+        #[cfg(feature = "restate")]
+        Command::Worker(args) => worker::worker(engine, &args, output),
         #[cfg(feature = "web")]
         Command::Serve(args) => serve::serve(engine, &args, output),
         Command::Validate(args) => validate::validate(engine, &args, output),

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Result;
-use super::drive::{CONCURRENCY, Manner, conclude, drive, tell_edited, with_code, with_secrets};
-use crate::cli::args::{Resume, Run};
+use super::drive::{
+    CONCURRENCY, Manner, conclude, drive, runtime, tell_edited, with_code, with_secrets,
+};
+use super::{Result, away};
+use crate::cli::args::{On, Resume, Run};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Progress;
 use crate::cli::{render, report};
 use crate::diagnostic::Diagnostics;
-use crate::engine::{Compiled, Ended, Engine};
+use crate::engine::{Away, Compiled, Driver, Ended, Engine};
 use crate::flow::{Dialect, Part, Selection};
 use crate::id::RunId;
 use crate::run::Status;
@@ -25,6 +28,9 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         part: args.node.clone().map_or(Part::Whole, Part::Node),
     };
     let engine = &engine;
+    if args.on == On::Restate {
+        away::check()?;
+    }
     let id = args
         .run_id
         .as_deref()
@@ -74,6 +80,12 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         json: args.drive.json,
         outputs: true,
     };
+    if args.on == On::Restate {
+        let given = args.restate_url.as_ref();
+        let ingress = given.or(engine.distance.ingress.as_ref());
+        let ingress = ingress.map_or(away::INGRESS, String::as_str).to_owned();
+        return away::give(driver, &ingress, manner, output);
+    }
     drive(driver, None, manner, output)
 }
 
@@ -195,6 +207,13 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
         json: args.drive.json,
         outputs: true,
     };
+    let before = Away::of(&dir)?;
+    if let Some(note) = before.as_ref().filter(|note| note.open) {
+        if !args.accept_changes {
+            return away::again(engine, &dir, note, manner, output);
+        }
+        away::back(engine, &dir, note)?;
+    }
     let driver = engine.take_up(&dir, "resume")?;
     let status = driver.state().status();
     let ended = match status {
@@ -224,5 +243,26 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
         Err(problems) if args.accept_changes => return invalid(problems, args.drive.json, output),
         Err(_) => output.say("note: the flow's files were edited since the run began and have errors now; the run goes on with what it began with"),
     }
-    drive(driver, adopt, manner, output)
+    let Some(note) = before else {
+        return drive(driver, adopt, manner, output);
+    };
+    // Where it was it goes on.
+    let driver = match adopt {
+        Some(edited) => adopted(driver, edited, manner, output)?,
+        None => driver,
+    };
+    away::give(driver, &note.ingress, manner, output)
+}
+
+/// Adopts an edit without driving.
+fn adopted(
+    mut driver: Driver,
+    edited: Compiled,
+    manner: Manner,
+    output: &mut Output,
+) -> std::result::Result<Driver, Failure> {
+    let mut progress = Progress::new(output, driver.plan(), manner.json);
+    runtime()?.block_on(driver.adopt(edited, &mut progress))?;
+    drop(progress);
+    Ok(driver)
 }

@@ -291,7 +291,7 @@ fn trouble(error: &Error) -> Outcome {
             error,
             store::Error::Io { .. } | store::Error::Writer(_) | store::Error::Locked { .. }
         ),
-        Error::Evidence(_) => true,
+        Error::Evidence(_) | Error::Away(_) => true,
         Error::Invalid(_)
         | Error::Replay(_)
         | Error::Record { .. }

@@ -62,9 +62,25 @@ pub(super) const NODE: [&str; 17] = [
     "use_variants",
 ];
 /// flowctl's own, of a node.
-pub(super) const OWN_NODE: [&str; 17] = [
-    "after", "approval", "cache", "command", "cwd", "env", "evidence", "flow", "foreach", "model",
-    "on_error", "output", "persona", "retry", "skill", "timeout", "when",
+pub(super) const OWN_NODE: [&str; 18] = [
+    "after",
+    "approval",
+    "cache",
+    "command",
+    "cwd",
+    "env",
+    "evidence",
+    "flow",
+    "foreach",
+    "model",
+    "on_error",
+    "output",
+    "persona",
+    "retry",
+    "skill",
+    "timeout",
+    "when",
+    "worker_pool",
 ];
 /// Of `source`.
 pub(super) const SOURCE: [&str; 3] = ["path", "tool", "type"];

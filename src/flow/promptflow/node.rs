@@ -14,7 +14,7 @@ use crate::flow::keys::NEAR_KINDS;
 use crate::flow::model::{
     Activate, CodeDecl, CodeKind, CodeSource, InputBinding, KindDecl, NodeDecl, OnError, Spanned,
 };
-use crate::flow::node::{after, kind as own_kind, when};
+use crate::flow::node::{after, kind as own_kind, when, worker_pool};
 use crate::flow::policy;
 use crate::id::NodeName;
 use crate::yaml::{Kind, Node};
@@ -96,6 +96,7 @@ pub(super) fn decode(
         evidence: cursor.boolean("evidence"),
         cache,
         aggregation,
+        worker_pool: worker_pool(&mut cursor),
         kind: kind?,
         name: Spanned {
             value: NodeName::from(&name.value),

@@ -1,0 +1,140 @@
+//! [`Client`]: what is asked of a Restate server over HTTP.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why a server did not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It cannot be reached.
+    #[error("Restate cannot be reached at {url}: {message}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why not.
+        message: String,
+    },
+    /// It said no.
+    #[error("Restate at {url} said {status}: {message}")]
+    Refused {
+        /// Where.
+        url: String,
+        /// The status.
+        status: u16,
+        /// Its own words.
+        message: String,
+    },
+}
+
+/// A client of one of a server's two faces, ingress or admin.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the token.
+        formatter.debug_tuple("Client").field(&self.base).finish()
+    }
+}
+
+impl Client {
+    /// A client of the server at a URL; the token goes along with each request.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn new(base: &str, token: Option<String>) -> Result<Self, ClientError> {
+        crate::export::choose_tls();
+        let base = base.trim_end_matches('/').to_owned();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .user_agent(concat!("flowctl/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ClientError::Unreachable {
+                url: base.clone(),
+                message: told(&error),
+            })?;
+        Ok(Self { http, base, token })
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks, and reads the answer as JSON; an empty one is null.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or says no.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, ClientError> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self
+            .http
+            .request(method, &url)
+            .header("accept", "application/json");
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            let bytes = serde_json::to_vec(body).expect("plain data becomes JSON");
+            request = request
+                .header("content-type", "application/json")
+                .body(bytes);
+        }
+        let unreachable = |error: &reqwest::Error| ClientError::Unreachable {
+            url: self.base.clone(),
+            message: told(error),
+        };
+        let answer = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.map_err(|error| unreachable(&error))?;
+        if !status.is_success() {
+            let message = serde_json::from_slice::<Value>(&bytes)
+                .ok()
+                .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()))
+                .unwrap_or_else(|| {
+                    let text = String::from_utf8_lossy(&bytes);
+                    text.chars().take(300).collect()
+                });
+            return Err(ClientError::Refused {
+                url: self.base.clone(),
+                status: status.as_u16(),
+                message,
+            });
+        }
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Refused {
+            url: self.base.clone(),
+            status: StatusCode::OK.as_u16(),
+            message: format!("its answer cannot be read: {error}"),
+        })
+    }
+}
+
+/// An error with its causes: the outermost says the least.
+fn told(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    text
+}
