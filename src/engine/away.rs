@@ -45,6 +45,9 @@ pub struct Away {
 pub struct Life {
     /// The run.
     pub run: String,
+    /// What it is called on the server: its id, and the beginning of the hash of its first record. Two
+    /// workspaces may each have a run of that id.
+    pub name: String,
     /// From 1.
     pub number: u32,
     /// The last record of the journal before it.
@@ -66,8 +69,8 @@ impl Life {
     #[must_use]
     pub fn key(&self) -> String {
         match self.number {
-            1 => self.run.clone(),
-            number => format!("{}~{number}", self.run),
+            1 => self.name.clone(),
+            number => format!("{}~{number}", self.name),
         }
     }
 }

@@ -187,7 +187,7 @@ impl Ground for Distant<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
         let (id, attempt) = (start.id, start.attempt);
-        let parcel = match driver.parcel(start, self.life.number) {
+        let parcel = match driver.parcel(start, self.life.key()) {
             Ok(parcel) => parcel,
             Err(failure) => return driver.node_failed(id, &failure, observer),
         };

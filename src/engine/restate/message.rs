@@ -51,7 +51,8 @@ pub(super) enum Sent {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Assignment {
     pub(super) run: String,
-    pub(super) life: u32,
+    /// The key of its life.
+    pub(super) life: String,
     pub(super) path: NodePath,
     /// Where its node is in the plan of the snapshot.
     pub(super) scope: u32,

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 
 use super::super::attempt::{Report, Work, at_once, redacted, run};
-use super::super::away::Life;
 use super::super::bench::Bench;
 use super::super::compiled::Compiled;
 use super::super::environment::Engine;
@@ -98,8 +97,7 @@ impl Hands {
         let node = scope.node(NodeId(assignment.node));
         let redactor = self.engine.redactor(plan);
         let (told, cancel) = watch::channel(false);
-        let life = format!("{}~{}", assignment.run, assignment.life);
-        let asking = tokio::spawn(ask(self.objects.clone(), life, told));
+        let asking = tokio::spawn(ask(self.objects.clone(), assignment.life.clone(), told));
         // However this ends, nobody asks on.
         let _asking = Ending(asking);
         let work = {
@@ -196,9 +194,4 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// What a life is called where it is noted that it is to be stopped.
-pub(super) fn stop_name(life: &Life) -> String {
-    format!("{}~{}", life.run, life.number)
 }

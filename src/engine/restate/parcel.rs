@@ -111,7 +111,7 @@ pub(super) struct Parcel {
 
 impl Driver {
     /// Packs what a worker needs to make an attempt. What cannot be evaluated fails here already.
-    pub(super) fn parcel(&self, start: Start, life: u32) -> Result<Parcel, Failure> {
+    pub(super) fn parcel(&self, start: Start, life: String) -> Result<Parcel, Failure> {
         let Start { id, attempt, key } = start;
         let node = self.state.node(&self.plan, id);
         let scope = self.state.scope_of(id);

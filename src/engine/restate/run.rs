@@ -18,7 +18,6 @@ use super::super::observer::{Notice, Observer};
 use super::INBOX;
 use super::ground::{Distant, Input, Names, promise};
 use super::message::{Body, Message};
-use super::node::stop_name;
 use super::objects::Objects;
 use super::parcel::{accept, away};
 use crate::id::RunId;
@@ -128,7 +127,7 @@ async fn live(
         }
         if driver.state.cancelling().is_some() && !driver.in_flight.is_empty() && !stopping {
             stopping = true;
-            ground.objects.stop(&stop_name(life)).await.map_err(away)?;
+            ground.objects.stop(&life.key()).await.map_err(away)?;
         }
         if driver.state.status() == Status::Paused && told != driver.state.last_seq() {
             told = driver.state.last_seq();
@@ -270,7 +269,7 @@ async fn close(
     use super::super::ground::Ground as _;
 
     driver.journal.sync().await?;
-    let target = RequestTarget::object(INBOX, life.run.clone(), "over");
+    let target = RequestTarget::object(INBOX, life.name.clone(), "over");
     let told = ctx.request::<_, u64>(target, life.number).call().await;
     let told = told.map_err(|error| ground.ended(error))?;
     let before = driver.state.last_seq();

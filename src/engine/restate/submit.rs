@@ -62,12 +62,14 @@ impl Engine {
         let objects = self.objects()?;
         let (bytes, snapshot) = driver.compiled.snapshot.encode();
         objects.put(bytes).await.map_err(away)?;
+        let first = driver.journal.places().load(1)?.hash;
         let before = Away::of(&dir)?.map_or(0, |note| note.life.number);
         let note = Away {
             ingress: submit.ingress.clone(),
             open: true,
             life: Life {
                 run: dir.id.to_string(),
+                name: format!("{}.{}", dir.id, first.get(..8).unwrap_or_default()),
                 number: before + 1,
                 after: driver.journal.last_seq(),
                 head: driver.journal.head().to_owned(),
@@ -89,7 +91,7 @@ impl Engine {
     /// A server that does not do what is asked of it.
     pub async fn begin(&self, note: &Away) -> Result<(), Error> {
         let client = self.ingress(note)?;
-        let path = format!("/{INBOX}/{}/begin/send", note.life.run);
+        let path = format!("/{INBOX}/{}/begin/send", note.life.name);
         let sent: Result<Value, _> = client.ask(Method::POST, &path, Some(&note.life)).await;
         sent.map(|_| ()).map_err(|error| {
             Error::Away(format!(
@@ -147,7 +149,7 @@ impl Engine {
 
     async fn send(&self, note: &Away, body: &Body) -> Result<(), Error> {
         let client = self.ingress(note)?;
-        let path = format!("/{INBOX}/{}/put/send", note.life.run);
+        let path = format!("/{INBOX}/{}/put/send", note.life.name);
         let sent: Result<Value, _> = client.ask(Method::POST, &path, Some(body)).await;
         sent.map(|_| ()).map_err(away)
     }
