@@ -128,7 +128,8 @@ fn given(name: &str) -> Option<String> {
 fn start_log(args: &Args) {
     use tracing_subscriber::EnvFilter;
     let default = match args.verbose {
-        0 => "warn",
+        // What the SDK calls a failure is a run that waits.
+        0 => "warn,restate_sdk=error",
         1 => "flowctl=info",
         2 => "flowctl=debug",
         _ => "trace",
