@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{self, Report, Work, run};
+use super::attempt::{self, Attempt, Report, Work};
 use super::driver::Driver;
 use super::error::Error;
 use super::kept::place;
@@ -325,22 +325,28 @@ impl Driver {
             }
             Work::Beside(work) => work,
         };
-        self.journal.flush()?;
-        let task = run(
+        self.to_begin.push(Attempt {
             id,
             attempt,
             work,
             redactor,
             timeout,
-            Arc::clone(&self.blobs),
-            self.engine.layout.workspace().to_owned(),
-            self.cancel.1.clone(),
-        );
-        let reports = self.reports.0.clone();
-        tokio::spawn(async move {
-            // Nobody listens when the driver has stopped, and nothing is lost then.
-            reports.send(task.await).ok();
+            blobs: Arc::clone(&self.blobs),
+            workspace: self.engine.layout.workspace().to_owned(),
+            cancel: self.cancel.1.clone(),
         });
+        Ok(())
+    }
+
+    /// Lets the attempts begin whose start was journaled: first it is written, at once for all of them.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if self.to_begin.is_empty() {
+            return Ok(());
+        }
+        self.journal.flush()?;
+        for attempt in self.to_begin.drain(..) {
+            attempt.begin(self.reports.0.clone());
+        }
         Ok(())
     }
 
