@@ -78,6 +78,7 @@ impl Workspace {
             clock: jiff::Timestamp::now,
             secrets: SecretsFile::default(),
             signer: None,
+            distance: flowctl::engine::Distance::default(),
             surroundings: flowctl::tool::Surroundings::default(),
             // What the environment says is nothing to a benchmark.
             variable: |_| None,

@@ -99,6 +99,7 @@ impl Workspace {
             secrets: SecretsFile::default(),
             signer: None,
             surroundings: flowctl::tool::Surroundings::default(),
+            distance: flowctl::engine::Distance::default(),
             variable: no_variable,
         };
         // As the program makes it.

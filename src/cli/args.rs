@@ -227,7 +227,7 @@ pub(super) struct Run {
     /// Where it runs.
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = On::Local)]
     pub(super) on: On,
-    /// Where the Restate server takes requests [default: http://127.0.0.1:8080].
+    /// Where the Restate server takes requests [default: `http://127.0.0.1:8080`].
     #[arg(long, value_name = "URL")]
     pub(super) restate_url: Option<String>,
     #[command(flatten)]
@@ -420,7 +420,7 @@ pub(super) struct Worker {
     /// Register with the server, under the address at which it reaches this worker.
     #[arg(long, value_name = "URL")]
     pub(super) advertise: Option<String>,
-    /// Where the server takes requests [default: http://127.0.0.1:8080].
+    /// Where the server takes requests [default: `http://127.0.0.1:8080`].
     #[arg(long, value_name = "URL", env = "FLOWCTL_RESTATE_URL")]
     pub(super) restate_url: Option<String>,
     /// Where the server is administered.

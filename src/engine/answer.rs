@@ -100,10 +100,10 @@ impl Engine {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<(Verdict, Option<Driver>), Error> {
-        if let Some(note) = Away::has(dir)? {
-            if let Some(verdict) = self.deliver_away(dir, &note, request).await? {
-                return Ok((verdict, None));
-            }
+        if let Some(note) = Away::has(dir)?
+            && let Some(verdict) = self.deliver_away(dir, &note, request).await?
+        {
+            return Ok((verdict, None));
         }
         Inbox::new(dir.inbox()).put(request.id(), request)?;
         let deadline = Instant::now() + PATIENCE;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
@@ -232,92 +233,136 @@ pub(super) fn at_once(
         .map_err(|failure| redacted(failure, redactor))
 }
 
-/// Runs an attempt to its end.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one caller, which names every part"
-)]
-pub(super) async fn run(
-    id: InstanceId,
-    attempt: u32,
-    work: Beside,
-    redactor: Redactor,
-    timeout: Option<Duration>,
-    blobs: Arc<Blobs>,
-    workspace: PathBuf,
-    cancel: Cancel,
-) -> Report {
-    let (result, stopped) = match work {
-        Beside::Process { spec, host, output } => {
-            run_command(spec, host, output, timeout, cancel, &blobs).await
-        }
-        Beside::Remote(remote) => {
-            let RemoteCall {
-                tool,
-                mut asked,
-                draft,
-                registry,
-                schemas,
-                cached,
-            } = *remote;
-            let cached = cached.as_ref();
-            let found = cached.and_then(Cached::load);
-            let hit = found.as_ref().and(cached).map(|cached| cached.key);
-            let deadline = timeout.and_then(Deadline::of);
-            let drafted = match draft.filter(|_| found.is_none()) {
-                Some(draft) => drafted(draft, &redactor, deadline).await.map(Some),
-                None => Ok(None),
-            };
-            let answer = match (found, drafted) {
-                (Some(found), _) => (Ok(found), false),
-                (None, Ok(draft)) => {
-                    asked.draft = draft;
-                    ask(&registry, &tool, asked, deadline, cancel).await
-                }
-                (None, Err(failure)) => (Err(failure), *cancel.borrow()),
-            };
-            let result = answer.0.and_then(|outcome| {
-                let clean = cached.is_some() && is_clean(&outcome, &redactor);
-                let outcome = without_secrets(outcome, &redactor)?;
-                check(&schemas, &tool, &outcome)?;
-                if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
-                    cached.keep(&outcome);
-                }
-                let success = stage(outcome, &blobs, &workspace)?;
-                Ok(Success {
-                    cached: hit,
-                    ..success
-                })
-            });
-            (result, answer.1)
-        }
-        Beside::Tool(tool) => {
-            let stop = cancel.clone();
-            let hidden = redactor.clone();
-            let task = tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
-            let joined = match within(timeout.and_then(Deadline::of), task).await {
-                Ok(joined) => joined,
-                Err(failure) => {
-                    return Report {
+/// An attempt that is to begin.
+pub(super) struct Attempt {
+    pub(super) id: InstanceId,
+    pub(super) attempt: u32,
+    pub(super) work: Beside,
+    pub(super) redactor: Redactor,
+    pub(super) timeout: Option<Duration>,
+    pub(super) blobs: Arc<Blobs>,
+    pub(super) workspace: PathBuf,
+    pub(super) cancel: Cancel,
+}
+
+impl Attempt {
+    /// Begins it beside the driver, which will be told how it ended. When the driver has stopped, nobody
+    /// listens, and nothing is lost.
+    pub(super) fn begin(self, reports: mpsc::UnboundedSender<Report>) {
+        match self.work {
+            // Nobody waits for a tool but the driver: no task has to pass on what the tool's thread says.
+            Beside::Tool(tool) if self.timeout.is_none() => {
+                let Self { id, attempt, .. } = self;
+                tokio::task::spawn_blocking(move || {
+                    let called = std::panic::AssertUnwindSafe(|| {
+                        tool.call(&self.redactor, &self.blobs, &self.workspace)
+                    });
+                    let result = std::panic::catch_unwind(called)
+                        .unwrap_or_else(|_| Err(panicked("see what it printed")))
+                        .map_err(|failure| redacted(failure, &self.redactor));
+                    let stopped = *self.cancel.borrow() && result.is_err();
+                    let report = Report {
                         id,
                         attempt,
-                        result: Err(failure),
-                        stopped: false,
+                        result,
+                        stopped,
                     };
-                }
-            };
-            let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
-            let stopping = *stop.borrow();
-            let stopped = stopping && result.is_err();
-            (result, stopped)
+                    reports.send(report).ok();
+                });
+            }
+            _ => {
+                tokio::spawn(async move {
+                    reports.send(self.run().await).ok();
+                });
+            }
         }
-    };
-    let result = result.map_err(|failure| redacted(failure, &redactor));
-    Report {
-        id,
-        attempt,
-        result,
-        stopped,
+    }
+
+    /// Runs it to its end.
+    pub(super) async fn run(self) -> Report {
+        let Self {
+            id,
+            attempt,
+            work,
+            redactor,
+            timeout,
+            blobs,
+            workspace,
+            cancel,
+        } = self;
+        let (result, stopped) = match work {
+            Beside::Process { spec, host, output } => {
+                run_command(spec, host, output, timeout, cancel, &blobs).await
+            }
+            Beside::Remote(remote) => {
+                let RemoteCall {
+                    tool,
+                    mut asked,
+                    draft,
+                    registry,
+                    schemas,
+                    cached,
+                } = *remote;
+                let cached = cached.as_ref();
+                let found = cached.and_then(Cached::load);
+                let hit = found.as_ref().and(cached).map(|cached| cached.key);
+                let deadline = timeout.and_then(Deadline::of);
+                let drafted = match draft.filter(|_| found.is_none()) {
+                    Some(draft) => drafted(draft, &redactor, deadline).await.map(Some),
+                    None => Ok(None),
+                };
+                let answer = match (found, drafted) {
+                    (Some(found), _) => (Ok(found), false),
+                    (None, Ok(draft)) => {
+                        asked.draft = draft;
+                        ask(&registry, &tool, asked, deadline, cancel).await
+                    }
+                    (None, Err(failure)) => (Err(failure), *cancel.borrow()),
+                };
+                let result = answer.0.and_then(|outcome| {
+                    let clean = cached.is_some() && is_clean(&outcome, &redactor);
+                    let outcome = without_secrets(outcome, &redactor)?;
+                    check(&schemas, &tool, &outcome)?;
+                    if let Some(cached) = cached.filter(|_| hit.is_none() && clean) {
+                        cached.keep(&outcome);
+                    }
+                    let success = stage(outcome, &blobs, &workspace)?;
+                    Ok(Success {
+                        cached: hit,
+                        ..success
+                    })
+                });
+                (result, answer.1)
+            }
+            Beside::Tool(tool) => {
+                let stop = cancel.clone();
+                let hidden = redactor.clone();
+                let task =
+                    tokio::task::spawn_blocking(move || tool.call(&hidden, &blobs, &workspace));
+                let joined = match within(timeout.and_then(Deadline::of), task).await {
+                    Ok(joined) => joined,
+                    Err(failure) => {
+                        return Report {
+                            id,
+                            attempt,
+                            result: Err(failure),
+                            stopped: false,
+                        };
+                    }
+                };
+                let result = joined.unwrap_or_else(|error| Err(panicked(&error.to_string())));
+                let stopping = *stop.borrow();
+                let stopped = stopping && result.is_err();
+                (result, stopped)
+            }
+        };
+        let result = result.map_err(|failure| redacted(failure, &redactor));
+        Report {
+            id,
+            attempt,
+            result,
+            stopped,
+        }
     }
 }
 

@@ -178,7 +178,8 @@ impl Bench<'_> {
                 })))
             }
             Step::Tool(tool) => {
-                let staged = if tool.effect == Effect::Effectful {
+                // Asking for what is before every node of a long chain would take the square of it.
+                let staged = if tool.effect == Effect::Effectful && seat.has_files() {
                     seat.staged()?
                 } else {
                     Vec::new()
@@ -249,7 +250,6 @@ impl Bench<'_> {
                     log: log(),
                     redactor: self.redactor.clone(),
                 };
-                // Asking for what is before every node of a long chain would take the square of it.
                 let staged = if seat.has_files() {
                     seat.staged()?
                 } else {

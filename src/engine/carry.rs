@@ -324,6 +324,18 @@ impl Driver {
             .await
     }
 
+    /// Lets the attempts begin whose start was journaled: first it is written, at once for all of them.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if self.to_begin.is_empty() {
+            return Ok(());
+        }
+        self.journal.flush()?;
+        for attempt in self.to_begin.drain(..) {
+            attempt.begin(self.reports.0.clone());
+        }
+        Ok(())
+    }
+
     /// An attempt came back.
     pub(super) fn report(
         &mut self,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
-use super::attempt::Report;
+use super::attempt::{Attempt, Report};
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
@@ -109,6 +109,8 @@ pub struct Driver {
         mpsc::UnboundedReceiver<Report>,
     ),
     pub(super) cancel: (watch::Sender<bool>, watch::Receiver<bool>),
+    /// Attempts whose start is journaled and not written yet: they begin together.
+    pub(super) to_begin: Vec<Attempt>,
     /// Attempts that were begun and have not reported.
     pub(super) in_flight: BTreeSet<InstanceId>,
     pub(super) torn: u64,
@@ -164,6 +166,7 @@ impl Driver {
             values: RefCell::default(),
             reports: mpsc::unbounded_channel(),
             cancel: watch::channel(false),
+            to_begin: Vec::new(),
             in_flight: BTreeSet::new(),
             torn: 0,
             cut_off: false,
@@ -288,6 +291,10 @@ impl Driver {
             let wanted = next.actions.iter().filter(begins).count();
             let mut granted = limits.grant(self.in_flight.len(), wanted);
             let held_back = granted < wanted;
+            // What is done now may take longer than the disk.
+            if self.journal.wants_sync() && !next.actions.is_empty() {
+                self.journal.flush()?;
+            }
             let mut acted = false;
             for action in next.actions {
                 if self.state.is_due(&self.plan, &action) {
@@ -301,6 +308,7 @@ impl Driver {
                     self.carry_out(&mut Here, action, observer).await?;
                 }
             }
+            self.begin()?;
             if acted {
                 continue;
             }

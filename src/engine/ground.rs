@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::attempt::{self, Report, Work, run};
+use super::attempt::{self, Attempt, Report, Work};
 use super::driver::Driver;
 use super::error::Error;
 use super::observer::Observer;
@@ -67,7 +67,7 @@ impl Ground for Here {
     ) -> Result<(), Error> {
         let Start { id, attempt, key } = start;
         let redactor = driver.redactor.clone();
-        let work = match driver.work(id, key, &redactor) {
+        let work = match driver.work(id, &key, &redactor) {
             Ok(work) => work,
             Err(failure) => {
                 return driver.node_failed(id, &attempt::redacted(failure, &redactor), observer);
@@ -90,21 +90,15 @@ impl Ground for Here {
             }
             Work::Beside(work) => work,
         };
-        driver.journal.flush()?;
-        let task = run(
+        driver.to_begin.push(Attempt {
             id,
             attempt,
             work,
             redactor,
             timeout,
-            Arc::clone(&driver.blobs),
-            driver.engine.layout.workspace().to_owned(),
-            driver.cancel.1.clone(),
-        );
-        let reports = driver.reports.0.clone();
-        tokio::spawn(async move {
-            // Nobody listens when the driver has stopped, and nothing is lost then.
-            reports.send(task.await).ok();
+            blobs: Arc::clone(&driver.blobs),
+            workspace: driver.engine.layout.workspace().to_owned(),
+            cancel: driver.cancel.1.clone(),
         });
         Ok(())
     }

@@ -161,7 +161,7 @@ impl Driver {
     pub(super) fn work(
         &self,
         id: InstanceId,
-        key: String,
+        key: &str,
         redactor: &Redactor,
     ) -> Result<Work, Failure> {
         let bench = Bench {
@@ -174,7 +174,7 @@ impl Driver {
             node: self.state.node(&self.plan, id),
             path: &self.state.instance(id).path,
             dialect: self.plan.scope(self.state.scope_of(id)).dialect,
-            key: &key,
+            key,
         };
         bench.work(&self.seat(id))
     }

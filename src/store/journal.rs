@@ -1,8 +1,11 @@
-//! [`Journal`]: the append-only truth of a run, written by one thread with group commit.
+//! [`Journal`]: the append-only truth of a run, written in batches with group commit.
+//!
+//! Who owns it writes for itself while it could do nothing but wait for the disk; otherwise a thread of the
+//! journal's own does. Never both: whoever writes has everything before it behind it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -17,11 +20,59 @@ use super::retrace::Ahead;
 use super::scan::{Places, RecordRef, Scanned, scan};
 use super::{atomic, open_regular_with, sync_dir};
 
-/// How far the writer is; all numbers are `seq`s.
+/// How far writing is; all numbers are `seq`s.
 #[derive(Clone, Debug, Default)]
 struct Progress {
+    written: u64,
     durable: u64,
     failure: Option<String>,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+struct Sink {
+    file: File,
+    path: PathBuf,
+    blobs: Arc<Blobs>,
+    progress: watch::Sender<Progress>,
+}
+
+impl Sink {
+    /// Writes whole lines, the last of which is `seq`. After a failure nothing may be written any more, and
+    /// nothing is told to be durable: what the system has lost it does not tell again.
+    fn write(&self, bytes: &[u8], seq: u64, sync: bool) -> Result<(), Error> {
+        // A record must never be on disk before the files that it names: the system may write the
+        // record out at any time, asked or not.
+        let result = self
+            .blobs
+            .sync()
+            .and_then(|()| {
+                (&self.file)
+                    .write_all(bytes)
+                    .map_err(Error::io("write", &self.path))
+            })
+            .and_then(|()| {
+                if sync {
+                    self.file.sync_data().map_err(Error::io("sync", &self.path))
+                } else {
+                    Ok(())
+                }
+            });
+        self.progress.send_if_modified(|progress| {
+            match &result {
+                Ok(()) => {
+                    progress.written = seq;
+                    if sync {
+                        progress.durable = seq;
+                    }
+                }
+                Err(error) => progress.failure = Some(error.to_string()),
+            }
+            // Nobody waits for what is only written.
+            sync || result.is_err()
+        });
+        result
+    }
 }
 
 /// Whole lines to write, none when there is only something to sync.
@@ -32,6 +83,25 @@ struct Job {
     sync: bool,
 }
 
+/// The thread that writes while its owner does something else.
+#[derive(Debug)]
+struct Writer {
+    jobs: mpsc::Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    fn start(sink: &Arc<Sink>) -> Result<Self, Error> {
+        let (jobs, queue) = mpsc::channel();
+        let to = Arc::clone(sink);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write_all(&to, &queue))
+            .map_err(Error::io("start the writer of", &sink.path))?;
+        Ok(Self { jobs, thread })
+    }
+}
+
 /// An open journal: the only way to write records.
 #[derive(Debug)]
 pub struct Journal {
@@ -39,18 +109,23 @@ pub struct Journal {
     next_seq: u64,
     hash: String,
     places: Places,
-    /// Lines that nobody waits for and that the writer has not been given yet.
+    /// Lines that neither were written nor given to the writer yet.
     unsent: Vec<u8>,
     /// Lines that are expected once more.
     ahead: Ahead,
-    /// The last record that the writer was asked to sync.
+    /// The last record that was to be synced.
+    wanted: u64,
+    /// The last record that was synced, or that the writer was asked to sync.
     asked: u64,
-    jobs: Option<mpsc::Sender<Job>>,
+    /// The last record that was written, or that the writer was given.
+    given: u64,
+    sink: Arc<Sink>,
     progress: watch::Receiver<Progress>,
-    writer: Option<JoinHandle<()>>,
+    /// Begun when it is needed: many a run does without.
+    writer: Option<Writer>,
 }
 
-/// The writer is woken at the latest for so many bytes.
+/// No more than so many bytes are held back.
 const MOST_UNSENT: usize = 64 * 1024;
 
 impl Journal {
@@ -66,17 +141,16 @@ impl Journal {
         data: &RawValue,
         blobs: &Arc<Blobs>,
     ) -> Result<Self, Error> {
-        let (bytes, hash) = encode(
-            &Draft {
-                seq: 1,
-                ts,
-                run,
-                event,
-                round: 1,
-                data,
-            },
-            GENESIS,
-        );
+        let first = Draft {
+            seq: 1,
+            ts,
+            run,
+            event,
+            round: 1,
+            data,
+        };
+        let mut bytes = Vec::new();
+        let hash = encode(&first, GENESIS, &mut bytes);
         if !atomic::create_new(path, &bytes)? {
             return Err(Error::Exists(run.to_owned()));
         }
@@ -186,17 +260,11 @@ impl Journal {
     ) -> Result<Self, Error> {
         let file = open_regular_with(OpenOptions::new().append(true), path)
             .map_err(Error::io("open", path))?;
-        let (jobs, queue) = mpsc::channel();
-        let (report, progress) = watch::channel(Progress {
+        let (sender, progress) = watch::channel(Progress {
+            written: seq,
             durable: seq,
             failure: None,
         });
-        let writer_path = path.to_owned();
-        let blobs = Arc::clone(blobs);
-        let writer = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || write_all(file, &writer_path, &queue, &report, &blobs))
-            .map_err(Error::io("start the writer of", path))?;
         Ok(Self {
             run: run.to_owned(),
             next_seq: seq + 1,
@@ -204,16 +272,23 @@ impl Journal {
             places,
             unsent: Vec::new(),
             ahead: Ahead::default(),
+            wanted: seq,
             asked: seq,
-            jobs: Some(jobs),
+            given: seq,
+            sink: Arc::new(Sink {
+                file,
+                path: path.to_owned(),
+                blobs: Arc::clone(blobs),
+                progress: sender,
+            }),
             progress,
-            writer: Some(writer),
+            writer: None,
         })
     }
 
-    /// Appends a record and gives its `seq`. With `sync`, it and all before it become durable as
-    /// soon as the disk allows; [`Journal::durable`] tells when. Without, it is written when there
-    /// is more to write, or with the next [`Journal::flush`].
+    /// Appends a record and gives its `seq`. It is written with the next [`Journal::flush`] or
+    /// [`Journal::sync`], or when there is more to write. With `sync`, it and all before it then become durable
+    /// as soon as the disk allows; [`Journal::durable`] tells when.
     ///
     /// # Errors
     /// [`Error::Writer`] when an earlier write failed.
@@ -227,60 +302,94 @@ impl Journal {
     ) -> Result<u64, Error> {
         self.check()?;
         let seq = self.next_seq;
-        let (bytes, hash) = encode(
-            &Draft {
-                seq,
-                ts,
-                run: &self.run,
-                event,
-                round,
-                data,
-            },
-            &self.hash,
-        );
-        self.hash = hash;
+        let draft = Draft {
+            seq,
+            ts,
+            run: &self.run,
+            event,
+            round,
+            data,
+        };
+        let before = self.unsent.len();
+        self.hash = encode(&draft, &self.hash, &mut self.unsent);
         self.next_seq += 1;
-        self.places.push(bytes.len());
-        if self.ahead.meets(self.places.path(), seq, &bytes)? {
+        self.places.push(self.unsent.len() - before);
+        let line = &self.unsent[before..];
+        if self.ahead.meets(self.places.path(), seq, line)? {
+            self.unsent.truncate(before);
             return Ok(seq);
         }
-        self.unsent.extend_from_slice(&bytes);
-        if sync || self.unsent.len() >= MOST_UNSENT {
-            self.hand_over(sync)?;
+        if sync {
+            self.wanted = seq;
+        }
+        if self.unsent.len() >= MOST_UNSENT {
+            self.hand_over()?;
         }
         Ok(seq)
     }
 
-    /// Has everything appended so far written, without waiting, and without making it durable.
+    /// Has everything appended so far written, and what is to be durable made so, without waiting for the
+    /// disk.
     ///
     /// # Errors
-    /// [`Error::Writer`] when an earlier write failed.
+    /// [`Error::Writer`] when an earlier write failed; I/O.
     pub fn flush(&mut self) -> Result<(), Error> {
-        if self.unsent.is_empty() {
-            return Ok(());
+        self.check()?;
+        if self.wants_sync() {
+            self.hand_over()
+        } else if self.unsent.is_empty() {
+            Ok(())
+        } else if self.writer_rests() {
+            self.write_here(false)
+        } else {
+            self.hand_over()
         }
-        self.hand_over(false)
     }
 
-    fn hand_over(&mut self, sync: bool) -> Result<(), Error> {
-        let bytes = std::mem::take(&mut self.unsent);
+    /// Whether a record that is to be durable was neither written nor given to the writer.
+    #[must_use]
+    pub fn wants_sync(&self) -> bool {
+        self.wanted > self.asked
+    }
+
+    /// Whether the writer has done all that it was given, and so touches nothing until it is given more: only
+    /// who has this journal can do that.
+    fn writer_rests(&self) -> bool {
+        self.progress.borrow().written == self.given
+    }
+
+    /// Writes in this thread. To be called while the writer rests.
+    fn write_here(&mut self, sync: bool) -> Result<(), Error> {
+        let last = self.last_seq();
+        self.sink
+            .write(&self.unsent, last, sync)
+            .map_err(|error| Error::Writer(error.to_string()))?;
+        self.unsent.clear();
+        self.given = last;
         if sync {
-            self.asked = self.last_seq();
+            self.asked = last;
         }
-        self.send(Job {
-            seq: self.last_seq(),
-            bytes,
-            sync,
-        })
+        Ok(())
     }
 
-    fn send(&self, job: Job) -> Result<(), Error> {
-        let jobs = self.jobs.as_ref().expect("only `drop` takes it");
-        jobs.send(job).map_err(|_| {
-            self.check()
-                .err()
-                .unwrap_or_else(|| Error::Writer("the writer has stopped".to_owned()))
-        })
+    fn hand_over(&mut self) -> Result<(), Error> {
+        self.check()?;
+        let (seq, sync) = (self.last_seq(), self.wants_sync());
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => Writer::start(&self.sink)?,
+        };
+        let writer = self.writer.insert(writer);
+        let bytes = std::mem::take(&mut self.unsent);
+        if writer.jobs.send(Job { seq, bytes, sync }).is_err() {
+            self.check()?;
+            return Err(Error::Writer("the writer has stopped".to_owned()));
+        }
+        self.given = seq;
+        if sync {
+            self.asked = seq;
+        }
+        Ok(())
     }
 
     /// Whether the writer is alive.
@@ -328,18 +437,26 @@ impl Journal {
     /// [`Error::Writer`].
     pub fn request_sync(&mut self) -> Result<(), Error> {
         // What was asked for already is not asked for again: the disk would be waited for twice.
-        if self.asked == self.last_seq() {
-            return self.check();
-        }
-        self.hand_over(true)
+        self.wanted = self.last_seq();
+        self.flush()
     }
 
-    /// Makes everything appended so far durable, with the files that it names.
+    /// Makes everything appended so far durable, with the files that it names. Waits for the disk in this
+    /// thread if it can.
     ///
     /// # Errors
-    /// [`Error::Writer`].
+    /// [`Error::Writer`]; I/O.
     pub async fn sync(&mut self) -> Result<(), Error> {
+        self.check()?;
         let last = self.last_seq();
+        if self.writer_rests() {
+            self.wanted = last;
+            return if self.durable() < last {
+                self.write_here(true)
+            } else {
+                Ok(())
+            };
+        }
         self.request_sync()?;
         let mut progress = self.progress.clone();
         let waited = progress
@@ -370,12 +487,12 @@ impl Journal {
     }
 
     fn stop(&mut self) {
-        // A writer that has failed has said so to everybody who asked.
+        // Whoever asked was told of a failure, and after one nothing is written.
         self.flush().ok();
-        drop(self.jobs.take());
-        if let Some(writer) = self.writer.take() {
+        if let Some(Writer { jobs, thread }) = self.writer.take() {
+            drop(jobs);
             // The writer never panics; and if it did, there is nothing left to save here.
-            writer.join().ok();
+            thread.join().ok();
         }
     }
 }
@@ -387,42 +504,20 @@ impl Drop for Journal {
 }
 
 /// The writer: takes all that is queued, writes it in one call, syncs if anything asks for it.
-fn write_all(
-    mut file: File,
-    path: &Path,
-    queue: &mpsc::Receiver<Job>,
-    report: &watch::Sender<Progress>,
-    blobs: &Blobs,
-) {
-    let mut batch = Vec::new();
-    let mut written = report.borrow().durable;
-    while let Ok(first) = queue.recv() {
-        batch.clear();
-        let mut sync = false;
-        for job in std::iter::once(first).chain(queue.try_iter()) {
-            batch.extend_from_slice(&job.bytes);
-            written = job.seq;
+fn write_all(sink: &Sink, queue: &mpsc::Receiver<Job>) {
+    while let Ok(Job {
+        mut seq,
+        mut bytes,
+        mut sync,
+    }) = queue.recv()
+    {
+        for job in queue.try_iter() {
+            bytes.extend_from_slice(&job.bytes);
+            seq = job.seq;
             sync |= job.sync;
         }
-        // A record must never be on disk before the files that it names: the system may write the
-        // record out at any time, asked or not.
-        let result = blobs
-            .sync()
-            .and_then(|()| file.write_all(&batch).map_err(Error::io("write", path)))
-            .and_then(|()| {
-                if sync {
-                    file.sync_data().map_err(Error::io("sync", path))
-                } else {
-                    Ok(())
-                }
-            });
-        match result {
-            Ok(()) if sync => report.send_modify(|progress| progress.durable = written),
-            Ok(()) => {}
-            Err(error) => {
-                report.send_modify(|progress| progress.failure = Some(error.to_string()));
-                return;
-            }
+        if sink.write(&bytes, seq, sync).is_err() {
+            return;
         }
     }
 }
@@ -522,6 +617,138 @@ mod tests {
         assert!(error.to_string().contains(&digest.hex()), "{error}");
         drop(journal);
         assert_eq!(fs::read(&path).expect("it is there"), before);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_nothing_is_written_and_nothing_is_told_to_be_durable() {
+        // Whoever writes: the one who waits, or the thread for the one who does not.
+        for waits in [true, false] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let path = sample(dir.path());
+            let before = fs::read(&path).expect("it is there");
+            let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+            let (mut journal, _) =
+                Journal::open(&path, &blobs, |_| Ok::<(), Error>(())).expect("it is whole");
+            let digest = blobs.put(b"large").expect("it is kept");
+            fs::remove_file(blobs.path(digest)).expect("it was there");
+            let append = |journal: &mut Journal| {
+                let data = raw("{}");
+                journal.append("x", Timestamp::UNIX_EPOCH, 1, &data, true)
+            };
+            append(&mut journal).expect("it is taken");
+            assert!(journal.wants_sync());
+            let durable = journal.durable();
+            if waits {
+                journal.sync().await.expect_err("the file is lost");
+            } else {
+                journal.flush().expect("the writer will try");
+                journal.advanced().await;
+            }
+            assert!(matches!(append(&mut journal), Err(Error::Writer(_))));
+            assert!(journal.flush().is_err() && journal.sync().await.is_err());
+            assert!(journal.request_sync().is_err() && journal.check().is_err());
+            assert_eq!(journal.durable(), durable);
+            assert!(journal.close().is_err());
+            assert_eq!(fs::read(&path).expect("it is there"), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_and_the_thread_write_in_turn() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("r1/journal.jsonl");
+        let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+        let ts = Timestamp::UNIX_EPOCH;
+        let mut journal =
+            Journal::create(&path, "r1", "run_started", ts, &raw("{}"), &blobs).expect("it is new");
+        for turn in 0..200_u64 {
+            // In every order: with and without a sync, waited for and not.
+            let data = raw(&format!("{{\"turn\":{turn}}}"));
+            let seq = journal
+                .append("x", ts, 1, &data, turn % 3 == 0)
+                .expect("it is taken");
+            match turn % 4 {
+                0 | 1 => journal.flush().expect("it is written"),
+                2 => {
+                    journal.sync().await.expect("it is durable");
+                    assert_eq!(journal.durable(), seq);
+                    assert_eq!(read(&path).expect("whole").records.len() as u64, seq);
+                }
+                _ => {}
+            }
+        }
+        drop(journal);
+        // Read and verified: no line is torn, lost, doubled or out of its order.
+        assert_eq!(read(&path).expect("it is whole").records.len(), 201);
+    }
+
+    /// Appends what [`sample`] has behind its second record, and one more.
+    fn go_again(journal: &mut Journal) -> Result<u64, Error> {
+        let ts = Timestamp::UNIX_EPOCH;
+        for index in 1..5 {
+            let data = raw(&format!("{{\"n\":{index}}}"));
+            journal.append("node_started", ts, 1, &data, index % 2 == 0)?;
+        }
+        journal.append("run_paused", ts, 1, &raw("{}"), true)
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_through_a_run_again_writes_only_what_is_not_there() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = sample(dir.path());
+        let whole = fs::read(&path).expect("it is there");
+        let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+        let head = read(&path).expect("it is whole").records[1].hash.clone();
+        let second: Vec<usize> = whole
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .map(|(at, _)| at + 1)
+            .collect();
+        // Also of a file that a crash has cut off anywhere behind that record.
+        for cut in second[1]..=whole.len() {
+            fs::write(&path, &whole[..cut]).expect("it can be written");
+            let mut seen = Vec::new();
+            let mut journal = Journal::retrace(&path, &blobs, (2, &head), |record| {
+                seen.push(record.seq);
+                Ok::<(), Error>(())
+            })
+            .expect("it is whole up to there");
+            assert_eq!(seen, [1, 2]);
+            assert_eq!(go_again(&mut journal).expect("nothing is otherwise"), 7);
+            assert_eq!(journal.expected(), 0);
+            journal.sync().await.expect("it is durable");
+            assert_eq!(journal.durable(), 7);
+            assert_eq!(journal.places().load(5).expect("it is there").seq, 5);
+            drop(journal);
+            let now = fs::read(&path).expect("it is there");
+            assert!(now.starts_with(&whole), "cut at {cut}");
+            assert_eq!(read(&path).expect("it is whole").records.len(), 7);
+        }
+    }
+
+    #[test]
+    fn whoever_comes_to_something_else_is_refused_and_changes_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = sample(dir.path());
+        let whole = fs::read(&path).expect("it is there");
+        let blobs = Arc::new(Blobs::new(dir.path().join("r1/files")));
+        let records = read(&path).expect("it is whole").records;
+        let again = |after: u64, head: &str| {
+            Journal::retrace(&path, &blobs, (after, head), |_| Ok::<(), Error>(()))
+        };
+        let mut journal = again(2, &records[1].hash).expect("it is there");
+        let ts = Timestamp::UNIX_EPOCH;
+        let error = journal
+            .append("node_started", ts, 1, &raw("{\"n\":9}"), false)
+            .expect_err("the third record is another");
+        assert!(matches!(error, Error::Diverged { seq: 3, .. }), "{error}");
+        assert!(error.to_string().contains("\"n\":9"), "{error}");
+        drop(journal);
+        let wrong = again(2, &records[2].hash).expect_err("that is the third one's");
+        assert!(matches!(wrong, Error::Damaged { line: 2, .. }), "{wrong}");
+        assert!(again(9, &records[1].hash).is_err(), "there are six");
+        assert_eq!(fs::read(&path).expect("it is there"), whole);
     }
 
     #[test]

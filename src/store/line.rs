@@ -71,8 +71,8 @@ pub(super) struct Draft<'a> {
     pub(super) data: &'a RawValue,
 }
 
-/// Writes a line, newline included, and gives its hash.
-pub(super) fn encode(draft: &Draft<'_>, previous: &str) -> (Vec<u8>, String) {
+/// Writes a line after what is there, newline included, and gives its hash.
+pub(super) fn encode(draft: &Draft<'_>, previous: &str, into: &mut Vec<u8>) -> String {
     let head = Head {
         v: FORMAT_VERSION,
         seq: draft.seq,
@@ -82,15 +82,16 @@ pub(super) fn encode(draft: &Draft<'_>, previous: &str) -> (Vec<u8>, String) {
         round: draft.round,
         data: draft.data,
     };
-    let mut bytes = Vec::with_capacity(draft.data.get().len() + 256);
-    serde_json::to_writer(&mut bytes, &head).expect("plain data becomes JSON");
+    let begin = into.len();
+    into.reserve(draft.data.get().len() + 256);
+    serde_json::to_writer(&mut *into, &head).expect("plain data becomes JSON");
     // The closing brace comes after the hash.
-    bytes.pop();
-    let hash = chain(previous, &bytes);
-    bytes.extend_from_slice(b",\"hash\":\"");
-    bytes.extend_from_slice(hash.as_bytes());
-    bytes.extend_from_slice(b"\"}\n");
-    (bytes, hash)
+    into.pop();
+    let hash = chain(previous, &into[begin..]);
+    into.extend_from_slice(b",\"hash\":\"");
+    into.extend_from_slice(hash.as_bytes());
+    into.extend_from_slice(b"\"}\n");
+    hash
 }
 
 /// Parses a line, without its newline, and checks its hash.

@@ -518,10 +518,8 @@ mod tests {
                 round: 1,
                 data: &data,
             };
-            let (line, hash) = encode(&draft, &head);
             starts.push(bytes.len());
-            bytes.extend(line);
-            head = hash;
+            head = encode(&draft, &head, &mut bytes);
         }
         (bytes, starts)
     }

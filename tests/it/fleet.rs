@@ -28,6 +28,7 @@ pub(crate) fn engine(test: &std::path::Path) -> Engine {
         clock: jiff::Timestamp::now,
         secrets: SecretsFile::default(),
         signer: None,
+        distance: flowctl::engine::Distance::default(),
         variable: |_| None,
         surroundings: flowctl::tool::Surroundings::default(),
     }

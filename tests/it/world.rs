@@ -350,6 +350,7 @@ fn a_clock_that_goes_back_holds_up_nothing() {
         clock,
         secrets: SecretsFile::default(),
         signer: None,
+        distance: flowctl::engine::Distance::default(),
         variable: |_| None,
         surroundings: flowctl::tool::Surroundings::default(),
     };

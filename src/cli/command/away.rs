@@ -12,7 +12,6 @@ use crate::store::RunDir;
 pub(super) const INGRESS: &str = "http://127.0.0.1:8080";
 
 /// Gives a run to Restate, and follows it until it pauses or ends.
-#[cfg(feature = "restate")]
 pub(super) fn give(driver: Driver, ingress: &str, manner: Manner, output: &mut Output) -> Result {
     let engine = driver.engine().clone();
     let dir = driver.dir().clone();
@@ -29,7 +28,6 @@ pub(super) fn give(driver: Driver, ingress: &str, manner: Manner, output: &mut O
 }
 
 /// Follows a run that Restate has, until it pauses or ends.
-#[cfg(feature = "restate")]
 pub(super) fn follow(
     engine: &Engine,
     dir: &RunDir,
@@ -60,7 +58,6 @@ pub(super) fn follow(
 }
 
 /// Gives a run once more that Restate has already, which changes nothing, and follows it.
-#[cfg(feature = "restate")]
 pub(super) fn again(
     engine: &Engine,
     dir: &RunDir,
@@ -79,67 +76,11 @@ pub(super) fn again(
 }
 
 /// Has a run given back.
-#[cfg(feature = "restate")]
 pub(super) fn back(engine: &Engine, dir: &RunDir, note: &Away) -> std::result::Result<(), Failure> {
     Ok(super::drive::runtime()?.block_on(engine.take_back(dir, note))?)
 }
 
-#[cfg(not(feature = "restate"))]
-pub(super) fn give(
-    driver: Driver,
-    _ingress: &str,
-    _manner: Manner,
-    _output: &mut Output,
-) -> Result {
-    drop(driver);
-    Err(missing())
-}
-
-#[cfg(not(feature = "restate"))]
-pub(super) fn follow(
-    _engine: &Engine,
-    _dir: &RunDir,
-    _seen: u64,
-    _manner: Manner,
-    _output: &mut Output,
-) -> Result {
-    Err(missing())
-}
-
-#[cfg(not(feature = "restate"))]
-pub(super) fn again(
-    _engine: &Engine,
-    _dir: &RunDir,
-    _note: &Away,
-    _manner: Manner,
-    _output: &mut Output,
-) -> Result {
-    Err(missing())
-}
-
-#[cfg(not(feature = "restate"))]
-pub(super) fn back(
-    _engine: &Engine,
-    _dir: &RunDir,
-    _note: &Away,
-) -> std::result::Result<(), Failure> {
-    Err(missing())
-}
-
-/// What whoever wants Restate is told by a program without it.
-#[cfg(not(feature = "restate"))]
-pub(super) fn missing() -> Failure {
-    Failure::usage("this flowctl was built without Restate")
-        .help("`cargo install --path . --features restate` builds one with it")
-}
-
-/// Refuses what this program cannot do, before anything is begun.
-#[cfg(feature = "restate")]
-pub(super) fn check() -> std::result::Result<(), Failure> {
-    Ok(())
-}
-
-#[cfg(not(feature = "restate"))]
-pub(super) fn check() -> std::result::Result<(), Failure> {
-    Err(missing())
+/// What whoever wants Restate is told by a program without it; this one has it.
+pub(super) fn missing() -> Option<Failure> {
+    None
 }

@@ -4,6 +4,7 @@ mod answer;
 mod approvers;
 #[cfg(feature = "web")]
 mod approvers_token;
+#[cfg_attr(not(feature = "restate"), path = "not_away.rs")]
 mod away;
 mod batch;
 mod cache;

@@ -28,8 +28,10 @@ pub(super) fn run(engine: &Engine, args: &Run, output: &mut Output) -> Result {
         part: args.node.clone().map_or(Part::Whole, Part::Node),
     };
     let engine = &engine;
-    if args.on == On::Restate {
-        away::check()?;
+    if args.on == On::Restate
+        && let Some(missing) = away::missing()
+    {
+        return Err(missing);
     }
     let id = args
         .run_id

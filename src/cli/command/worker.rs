@@ -30,7 +30,7 @@ pub(super) fn worker(engine: &Engine, args: &Args, output: &mut Output) -> Resul
         let stop = crate::cli::signals::stop();
         let worker = Worker::listen(engine, objects, &options)
             .await
-            .map_err(failure)?;
+            .map_err(|error| failure(&error))?;
         output.say(&format!("worker: http://{}", worker.address));
         output.say(&format!("  serves {}", worker.services.join(", ")));
         let serving = worker.serve(stop);
@@ -117,7 +117,7 @@ fn doctor(engine: &Engine, args: &Args, output: &mut Output) -> Result {
     ))
 }
 
-fn failure(error: WorkerError) -> Failure {
+fn failure(error: &WorkerError) -> Failure {
     match error {
         WorkerError::Unsafe(_) => Failure::usage(error.to_string()).help(
             "give `--identity-key`, which the server prints when it starts with `request-identity-private-key-pem-file`; or listen on 127.0.0.1",

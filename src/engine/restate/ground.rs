@@ -45,7 +45,7 @@ pub(super) struct Names(OnceLock<Box<Name>>);
 
 struct Name {
     text: String,
-    next: OnceLock<Box<Name>>,
+    next: OnceLock<Box<Self>>,
 }
 
 impl Drop for Names {

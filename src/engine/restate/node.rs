@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::super::attempt::{Report, Work, at_once, redacted, run};
+use super::super::attempt::{Attempt, Report, Work, at_once, redacted};
 use super::super::bench::Bench;
 use super::super::compiled::Compiled;
 use super::super::environment::Engine;
@@ -22,6 +22,9 @@ use crate::value::Digest;
 /// Compiled flows that are kept in memory.
 const FLOWS: usize = 16;
 
+/// Compiled flows, oldest first.
+pub(super) type Flows = Arc<Mutex<VecDeque<(Digest, Arc<Compiled>)>>>;
+
 /// What makes attempts.
 #[derive(Clone)]
 pub(super) struct Hands {
@@ -29,7 +32,7 @@ pub(super) struct Hands {
     pub(super) objects: Objects,
     /// Attempts at the same time in this process.
     pub(super) slots: Arc<Semaphore>,
-    pub(super) flows: Arc<Mutex<VecDeque<(Digest, Arc<Compiled>)>>>,
+    pub(super) flows: Flows,
 }
 
 /// The service. Declared as a trait because only that gives a dispatcher that has a name, for [`named`].
@@ -56,7 +59,7 @@ mod service {
             _ctx: Context<'_>,
             Json(assignment): Json<Assignment>,
         ) -> HandlerResult<Json<Done>> {
-            Ok(Json(self.clone().attempt(assignment).await?))
+            Ok(Json(Box::pin(self.clone().attempt(assignment)).await?))
         }
     }
 
@@ -138,17 +141,17 @@ impl Hands {
             },
             Ok(Work::Beside(work)) => {
                 let workspace = self.engine.layout.workspace().to_owned();
-                run(
+                let attempt = Attempt {
                     id,
                     attempt,
                     work,
                     redactor,
-                    node.timeout,
-                    Arc::clone(&blobs),
+                    timeout: node.timeout,
+                    blobs: Arc::clone(&blobs),
                     workspace,
                     cancel,
-                )
-                .await
+                };
+                attempt.run().await
             }
         };
         give(report, self.engine.now(), &self.objects, &blobs).await

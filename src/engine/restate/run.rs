@@ -55,6 +55,7 @@ impl FlowRun {
     }
 
     /// Hands the workflow a message.
+    #[expect(clippy::unused_async, reason = "handlers are")]
     #[handler]
     async fn tell(
         &self,

@@ -134,7 +134,7 @@ impl Engine {
     /// A server that does not do what is asked of it; workers that do not answer.
     pub async fn take_back(&self, dir: &RunDir, note: &Away) -> Result<(), Error> {
         self.send(note, &Body::GiveBack).await?;
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while Away::has(dir)?.is_some() {
             if Instant::now() > until {
                 return Err(Error::Away(format!(
