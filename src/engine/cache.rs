@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::driver::Driver;
+use super::bench::{Bench, Seat};
 use crate::expr::{Secrets, Use};
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure, Outcome};
-use crate::run::InstanceId;
 use crate::store::Cache;
 use crate::tool::Redactor;
 use crate::value::{Digest, Object};
@@ -41,26 +40,26 @@ impl Cached {
     }
 }
 
-impl Driver {
+impl Bench<'_> {
     /// Where the outcome of a node is kept, if it may be: it is a function of its tool and inputs
     /// alone, and knows no secret.
     pub(super) fn cached(
         &self,
-        id: InstanceId,
+        seat: &dyn Seat,
         inputs: &Object,
     ) -> Result<Option<Cached>, Failure> {
-        let node = self.state.node(&self.plan, id);
+        let node = self.node;
         let Step::Tool(tool) = &node.step else {
             return Ok(None);
         };
         let pure = tool.effect == Effect::Pure;
         // Work that was sent back is done again, whatever was kept of it.
-        let again = self.state.feedback(&self.plan, id).is_some();
+        let again = seat.again();
         if !node.cache || !pure || again || reads_secret(node) {
             return Ok(None);
         }
         // Inputs of a sub-flow may have come from a secret outside of it.
-        if *inputs != self.inputs(id, Secrets::Name, false)? {
+        if *inputs != self.inputs(seat, Secrets::Name)? {
             return Ok(None);
         }
         let key = Digest::of_json(&json!({
@@ -68,7 +67,7 @@ impl Driver {
             "tool": tool.name,
             "content": tool.digest.to_string(),
             "inputs": inputs,
-            "approval": self.approval(id),
+            "approval": seat.approval(),
         }));
         Ok(Some(Cached {
             cache: Arc::new(Cache::new(self.engine.layout.cache())),

@@ -9,6 +9,7 @@ mod answer;
 mod approvers_file;
 mod attempt;
 mod batch;
+mod bench;
 mod cache;
 mod carry;
 mod compiled;

@@ -1,26 +1,25 @@
 //! What a node needs before it can start: its scope, inputs, fingerprint, files and work.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{Beside, LightCall, RemoteCall, ToolCall, Work, is_small};
+use super::attempt::Work;
+use super::bench::{Bench, Seat, Sight, inputs};
 use super::driver::Driver;
 use super::ending::given;
-use super::host::NodeHost;
 use super::kept::Kept;
 use super::publish::manifest;
 use super::scope::{At, RunScope};
 use super::target::base_digest;
-use crate::expr::{Binding, EvalError, Head, Secrets, Use};
+use crate::expr::{EvalError, Head, Secrets, Use};
 use crate::flow::Dialect;
-use crate::plan::{PlanNode, Step};
-use crate::port::{Effect, Failure};
+use crate::plan::Step;
+use crate::port::Failure;
 use crate::python_value;
 use crate::run::{InstanceId, StagedFile};
-use crate::tool::{Asked, LogFile, ProcessSpec, RUN_DIR, Redactor, run_dir_value};
-use crate::value::{Digest, Object, Value, to_text};
+use crate::tool::Redactor;
+use crate::value::{Digest, Object, Value};
 
 impl Driver {
     pub(super) fn scope(
@@ -105,8 +104,7 @@ impl Driver {
         Some(approval)
     }
 
-    /// Resolves a node's inputs. Required ports that are null because their node has no output
-    /// were dealt with before; optional ones are left out.
+    /// Resolves a node's inputs.
     pub(super) fn inputs(
         &self,
         id: InstanceId,
@@ -117,50 +115,10 @@ impl Driver {
         let scope = self.scope(Some(At::Node(id)), self.approval(id), secrets);
         let dialect = self.plan.scope(self.state.scope_of(id)).dialect;
         let all_items = node.foreach.is_some() && self.state.instance(id).item.is_none();
-        let mut inputs = Object::new();
-        for wire in &node.inputs {
-            // A `foreach` itself has no item: such inputs are its items' own.
-            if all_items && wire.binding.uses().iter().any(Use::is_item) {
-                continue;
-            }
-            if skip_approval && wire.binding.uses().iter().any(Use::is_approval) {
-                continue;
-            }
-            if dialect == Dialect::PromptFlow
-                && let Some(reference) = wire.binding.whole()
-                && let Head::Output(name) = &reference.head
-                && !scope.has_output(name)
-            {
-                // Of what was bypassed no path is taken. A parameter with a default keeps it.
-                if wire.required {
-                    inputs.insert(wire.port.clone(), Value::Null);
-                }
-                continue;
-            }
-            let value = wire
-                .binding
-                .eval(&scope)
-                .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
-            // A closed tool's optional input that comes from a node without output is left out.
-            let from_nothing = value.is_null()
-                && !wire.required
-                && wire.binding.uses().iter().any(|used| used.node().is_some());
-            if from_nothing && !is_open(node) {
-                continue;
-            }
-            // A secret's name stands in for it here, and need not look like it.
-            let named = secrets == Secrets::Name && wire.binding.uses().iter().any(Use::is_secret);
-            if let (false, Some(violation)) = (named, wire.schema.check(&value).into_iter().next())
-            {
-                return Err(Failure::new(format!(
-                    "its input `{}` does not fit: {violation}",
-                    wire.port
-                ))
-                .help("`flowctl show RUN NODE` shows what the node before gave"));
-            }
-            inputs.insert(wire.port.clone(), value);
-        }
-        Ok(inputs)
+        // A `foreach` itself has no item: such inputs are its items' own.
+        let skip =
+            |used: &Use<'_>| (all_items && used.is_item()) || (skip_approval && used.is_approval());
+        inputs(node, dialect, &scope, secrets, &skip)
     }
 
     /// What an output is a function of: tool, content and inputs, with secrets by name.
@@ -200,152 +158,26 @@ impl Driver {
             .collect()
     }
 
+    /// What is needed to put an attempt of a node together.
     pub(super) fn work(
         &self,
         id: InstanceId,
         key: String,
         redactor: &Redactor,
     ) -> Result<Work, Failure> {
-        let node = self.state.node(&self.plan, id);
-        let inputs = self.inputs(id, Secrets::Reveal, false)?;
-        let path = self.state.instance(id).path.clone();
-        let log = || Some(LogFile::lazy(log_file(&self.dir, path.as_str())));
-        match &node.step {
-            Step::Tool(tool) if self.compiled.registry.is_asked(&tool.name) => {
-                let cached = self.cached(id, &inputs)?;
-                let draft = self.compiled.registry.drafts(&tool.name).map(|tool| {
-                    // A draft is pure: no files of other nodes, and nothing to keep.
-                    Box::new(ToolCall {
-                        tool,
-                        inputs: inputs.clone(),
-                        approval: self.approval(id),
-                        key: key.clone(),
-                        host: self.host(Vec::new(), log(), redactor),
-                        schemas: self.compiled.output_schemas(),
-                        cached: None,
-                    })
-                });
-                Ok(Work::Beside(Beside::Remote(Box::new(RemoteCall {
-                    tool: tool.clone(),
-                    cached,
-                    asked: Asked {
-                        inputs,
-                        approval: self.approval(id),
-                        key,
-                        log: log(),
-                        redactor: redactor.clone(),
-                        line: self.line(id),
-                        about: if self.compiled.registry.wants_about(&tool.name) {
-                            self.about_inputs(id)
-                        } else {
-                            BTreeMap::new()
-                        },
-                        draft: None,
-                    },
-                    draft,
-                    registry: Arc::clone(&self.compiled.registry),
-                    schemas: self.compiled.output_schemas(),
-                }))))
-            }
-            // It asks nothing of the world, so that there is nothing to put together for it.
-            Step::Tool(tool)
-                if node.timeout.is_none()
-                    && !node.cache
-                    && self.compiled.registry.is_light(&tool.name)
-                    && is_small(inputs.values()) =>
-            {
-                Ok(Work::Light(Box::new(LightCall {
-                    tool: tool.clone(),
-                    inputs,
-                })))
-            }
-            Step::Tool(tool) => {
-                let staged = if tool.effect == Effect::Effectful {
-                    self.staged_before(id)?
-                } else {
-                    Vec::new()
-                };
-                let host = self.host(staged, log(), redactor);
-                let cached = self.cached(id, &inputs)?;
-                Ok(Work::Beside(Beside::Tool(Box::new(ToolCall {
-                    tool: tool.clone(),
-                    inputs,
-                    approval: self.approval(id),
-                    key,
-                    host,
-                    schemas: self.compiled.output_schemas(),
-                    cached,
-                }))))
-            }
-            Step::Process(process) => {
-                let scope = self.scope(Some(At::Node(id)), self.approval(id), Secrets::Reveal);
-                let text = |binding: &Binding, what: &str| {
-                    binding
-                        .eval(&scope)
-                        .map(|value| to_text(&value))
-                        .map_err(|error| Failure::new(format!("its {what}: {error}")))
-                };
-                let argv: Vec<String> = process
-                    .command
-                    .iter()
-                    .map(|word| text(word, "command"))
-                    .collect::<Result<_, _>>()?;
-                if argv.iter().any(|word| word.contains('\0')) {
-                    return Err(Failure::new("its command holds a NUL byte"));
-                }
-                let workspace = self.engine.layout.workspace();
-                let cwd = match &process.cwd {
-                    Some(cwd) => {
-                        let cwd = text(cwd, "`cwd`")?;
-                        if std::path::Path::new(&cwd).components().any(|part| {
-                            !matches!(
-                                part,
-                                std::path::Component::Normal(_) | std::path::Component::CurDir
-                            )
-                        }) {
-                            return Err(Failure::new(format!(
-                                "its `cwd`, `{cwd}`, leads out of the workspace"
-                            )));
-                        }
-                        workspace.join(cwd)
-                    }
-                    None => workspace.to_owned(),
-                };
-                let mut env = vec![
-                    ("FLOWCTL_RUN_ID".to_owned(), self.dir.id.to_string()),
-                    (RUN_DIR.to_owned(), run_dir_value(&self.dir.path)),
-                    ("FLOWCTL_NODE".to_owned(), path.to_string()),
-                    ("FLOWCTL_IDEMPOTENCY_KEY".to_owned(), key),
-                ];
-                for (name, value) in &process.env {
-                    env.push((name.clone(), text(value, "`env`")?));
-                }
-                let stdin =
-                    serde_json::to_vec(&inputs).map_err(|error| Failure::new(error.to_string()))?;
-                let spec = ProcessSpec {
-                    argv,
-                    cwd,
-                    env,
-                    stdin,
-                    timeout: node.timeout,
-                    log: log(),
-                    redactor: redactor.clone(),
-                };
-                // Asking for what is before every node of a long chain would take the square of it.
-                let staged = if self.state.has_files() {
-                    self.staged_before(id)?
-                } else {
-                    Vec::new()
-                };
-                let log = spec.log.clone();
-                Ok(Work::Beside(Beside::Process {
-                    host: (!staged.is_empty()).then(|| Box::new(self.host(staged, log, redactor))),
-                    spec: Box::new(spec),
-                    output: process.output,
-                }))
-            }
-            Step::Flow(_) | Step::Gate => Err(Failure::new("it runs nothing of its own")),
-        }
+        let bench = Bench {
+            engine: &self.engine,
+            compiled: &self.compiled,
+            dir: &self.dir,
+            blobs: &self.blobs,
+            cancel: &self.cancel.1,
+            redactor,
+            node: self.state.node(&self.plan, id),
+            path: &self.state.instance(id).path,
+            dialect: self.plan.scope(self.state.scope_of(id)).dialect,
+            key: &key,
+        };
+        bench.work(&Placed { driver: self, id })
     }
 
     /// What the nodes that inputs are the outputs of said of their work besides.
@@ -368,26 +200,6 @@ impl Driver {
         let around = std::iter::successors(Some(id), |at| self.state.around(*at));
         let items = around.filter_map(|at| self.state.instance(at).item);
         items.last().map_or(0, |item| item as u64)
-    }
-
-    pub(super) fn host(
-        &self,
-        staged: Vec<StagedFile>,
-        log: Option<LogFile>,
-        redactor: &Redactor,
-    ) -> NodeHost {
-        NodeHost::new(
-            Arc::clone(&self.compiled.registry),
-            Arc::clone(&self.blobs),
-            staged,
-            &self.dir,
-            self.engine.clock,
-            self.engine.variable,
-            tokio::runtime::Handle::current(),
-            self.cancel.1.clone(),
-            log,
-            redactor.clone(),
-        )
     }
 
     pub(super) fn composed(&self, id: InstanceId) -> Result<Value, EvalError> {
@@ -427,11 +239,41 @@ impl Driver {
     }
 }
 
-fn is_open(node: &PlanNode) -> bool {
-    match &node.step {
-        Step::Tool(tool) => tool.signature.open,
-        Step::Process(_) | Step::Gate => true,
-        Step::Flow(_) => false,
+/// A node in the state of its run.
+struct Placed<'a> {
+    driver: &'a Driver,
+    id: InstanceId,
+}
+
+impl Seat for Placed<'_> {
+    fn sight(&self, secrets: Secrets) -> Box<dyn Sight + '_> {
+        let Self { driver, id } = *self;
+        Box::new(driver.scope(Some(At::Node(id)), driver.approval(id), secrets))
+    }
+
+    fn approval(&self) -> Option<Value> {
+        self.driver.approval(self.id)
+    }
+
+    fn staged(&self) -> Result<Vec<StagedFile>, Failure> {
+        self.driver.staged_before(self.id)
+    }
+
+    fn has_files(&self) -> bool {
+        self.driver.state.has_files()
+    }
+
+    fn line(&self) -> u64 {
+        self.driver.line(self.id)
+    }
+
+    fn about(&self) -> BTreeMap<String, Value> {
+        self.driver.about_inputs(self.id)
+    }
+
+    fn again(&self) -> bool {
+        let Self { driver, id } = *self;
+        driver.state.feedback(&driver.plan, id).is_some()
     }
 }
 

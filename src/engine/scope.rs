@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::bench::Sight;
 use super::environment::Engine;
 use super::error::Error;
 use super::kept::Kept;
@@ -133,12 +134,6 @@ impl RunScope<'_> {
         }
     }
 
-    /// Whether a node, or its stand-in, has given something.
-    pub(super) fn has_output(&self, name: &crate::id::NodeName) -> bool {
-        self.find(name)
-            .is_some_and(|id| self.state.output_of(self.plan, id).is_some())
-    }
-
     fn item(&self) -> Result<Option<Value>, EvalError> {
         let Some(At::Node(id)) = self.at else {
             return Ok(None);
@@ -227,6 +222,13 @@ impl Scope for RunScope<'_> {
 
     fn env(&self) -> Value {
         Value::Object(self.env.clone())
+    }
+}
+
+impl Sight for RunScope<'_> {
+    fn has_output(&self, name: &crate::id::NodeName) -> bool {
+        self.find(name)
+            .is_some_and(|id| self.state.output_of(self.plan, id).is_some())
     }
 }
 
