@@ -168,7 +168,10 @@ def three_nodes(server, ctl, moto, work):
         answers(query, "the cluster with one node killed", 60)
         seconds = time.monotonic() - began
     # A folder is no place for the snapshots of a cluster.
-    alone = {**environment(*nodes[0]), "RESTATE_BASE_DIR": str(work / "alone"), "RESTATE_WORKER__SNAPSHOTS__DESTINATION": f"file://{work}/snapshots"}
+    alone = {
+        **environment(*nodes[0]), "RESTATE_BASE_DIR": str(work / "alone"), "RESTATE_METADATA_CLIENT__ADDRESSES": json.dumps(addresses[:1]),
+        "RESTATE_DEFAULT_REPLICATION": "1", "RESTATE_WORKER__SNAPSHOTS__DESTINATION": f"file://{work}/snapshots",
+    }
     with service(command, work, "alone", **alone) as process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(30)
