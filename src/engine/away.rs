@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
-use crate::store::{self, RunDir};
+use crate::store::{self, RunDir, RunLock};
 use crate::value::Digest;
 
 /// How Restate and what belongs to it are reached.
@@ -62,6 +62,12 @@ pub struct Life {
     pub jobs: usize,
     /// Who gave it.
     pub by: String,
+}
+
+/// Whether somebody drives a run: a process of a machine that shares its folder, or Restate.
+#[must_use]
+pub fn is_driven(dir: &RunDir) -> bool {
+    RunLock::holder(&dir.lock()).is_some() || matches!(Away::has(dir), Ok(Some(_)))
 }
 
 impl Life {

@@ -45,7 +45,7 @@ mod target;
 
 pub use answer::{Answer, new_id};
 pub use approvers_file::{ApproversDraft, ApproversError, ApproversFile};
-pub use away::{Away, Distance, Life};
+pub use away::{Away, Distance, Life, is_driven};
 pub use batch::{LineError, Lines, Mapping, Results, Row, read_rows};
 pub use compiled::Compiled;
 pub use driver::{Driver, Ended, Limits};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::away::Away;
+use super::away::is_driven;
 use super::compiled::Compiled;
 use super::environment::Engine;
 use super::error::Error;
@@ -18,7 +18,7 @@ use crate::run::{
     Adoption, ApprovalRequested, Event, FlowChanged, InstanceId, NodeFailed, Payload, RunStarted,
     RunState, Status,
 };
-use crate::store::{Blobs, Places, RecordRef, RunDir, RunLock, Scanned, scan};
+use crate::store::{Blobs, Places, RecordRef, RunDir, Scanned, scan};
 use crate::value::{Digest, Object, Value};
 
 /// A run, replayed.
@@ -280,8 +280,7 @@ impl OpenRun {
     #[must_use]
     pub fn status_word(&self) -> &'static str {
         match self.state.status() {
-            Status::Running if matches!(Away::has(&self.dir), Ok(Some(_))) => "running",
-            Status::Running if RunLock::holder(&self.dir.lock()).is_none() => "interrupted",
+            Status::Running if !is_driven(&self.dir) => "interrupted",
             status => status.word(),
         }
     }

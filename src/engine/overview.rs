@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::away::is_driven;
 use crate::run::{Decision, Payload};
-use crate::store::{Error, RecordRef, RunDir, RunLock, ends, scan};
+use crate::store::{Error, RecordRef, RunDir, ends, scan};
 
 /// Of a journal above this size, only the ends are looked at for a list, where they say enough.
 const WHOLE: u64 = 128 * 1024;
@@ -91,7 +92,7 @@ impl Overview {
     }
 
     fn driven(mut self, run: &RunDir) -> Self {
-        if self.status == "running" && RunLock::holder(&run.lock()).is_none() {
+        if self.status == "running" && !is_driven(run) {
             "interrupted".clone_into(&mut self.status);
         }
         self

@@ -1,7 +1,9 @@
 //! [`Scope`]: the values of one module, and the evaluation of its expressions.
 
 use hcl::eval::{Context, Evaluate as _};
-use hcl::expr::{BinaryOp, BinaryOperator, ForExpr, Operation, TemplateExpr, UnaryOp};
+use hcl::expr::{
+    BinaryOp, BinaryOperator, ForExpr, Operation, TemplateExpr, TraversalOperator, UnaryOp,
+};
 use hcl::template::{Element, Template};
 use hcl::{Block, Body, Expression, Map, ObjectKey, Value};
 
@@ -119,11 +121,33 @@ impl Scope {
                 let mut context = self.context.clone();
                 context.declare_var(identifier(INNER), self.evaluate(&traversal.expr));
                 let variable = hcl::expr::Variable::unchecked(INNER);
-                let outer = hcl::expr::Traversal::new(variable, traversal.operators.clone());
+                let Some(operators) = self.steps_of(&traversal.operators) else {
+                    return unknown();
+                };
+                let outer = hcl::expr::Traversal::new(variable, operators);
                 outer.evaluate(&context).unwrap_or_else(|_| unknown())
+            }
+            Expression::Traversal(traversal) => {
+                let Some(operators) = self.steps_of(&traversal.operators) else {
+                    return unknown();
+                };
+                let known = hcl::expr::Traversal::new(traversal.expr.clone(), operators);
+                known.evaluate(&self.context).unwrap_or_else(|_| unknown())
             }
             other => other.evaluate(&self.context).unwrap_or_else(|_| unknown()),
         }
+    }
+
+    /// The steps of a traversal with what stands in brackets evaluated; none when that is unknown.
+    fn steps_of(&self, operators: &[TraversalOperator]) -> Option<Vec<TraversalOperator>> {
+        let step = |operator: &TraversalOperator| match operator {
+            TraversalOperator::Index(index) => {
+                let index = self.evaluate(index);
+                (!has_unknown(&index)).then(|| TraversalOperator::Index(Expression::from(index)))
+            }
+            other => Some(other.clone()),
+        };
+        operators.iter().map(step).collect()
     }
 
     /// An operation on something unknown is unknown, unless the other side decides it alone.
@@ -131,7 +155,8 @@ impl Scope {
         let known = match operation {
             Operation::Unary(unary) => {
                 let value = self.evaluate(&unary.expr);
-                if has_unknown(&value) {
+                let zero = Value::from(0);
+                if has_unknown(&value) || !has_result(&zero, BinaryOperator::Minus, &value) {
                     return unknown();
                 }
                 Operation::Unary(UnaryOp::new(unary.operator, Expression::from(value)))
@@ -160,6 +185,9 @@ impl Scope {
                     };
                 }
                 if has_unknown(&left) || has_unknown(&right) {
+                    return unknown();
+                }
+                if !has_result(&left, binary.operator, &right) {
                     return unknown();
                 }
                 let (left, right) = (Expression::from(left), Expression::from(right));
@@ -394,4 +422,21 @@ pub(super) fn attribute<'a>(body: &'a Body, name: &str) -> Option<&'a Expression
 
 fn identifier(name: &str) -> hcl::Identifier {
     hcl::Identifier::sanitized(name)
+}
+
+/// Whether there is a number that an operation gives: the library does not ask, and ends the program.
+fn has_result(left: &Value, operator: BinaryOperator, right: &Value) -> bool {
+    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else {
+        return true;
+    };
+    let result = match operator {
+        BinaryOperator::Plus => left + right,
+        BinaryOperator::Minus => left - right,
+        BinaryOperator::Mul => left * right,
+        BinaryOperator::Div => left / right,
+        BinaryOperator::Mod => left % right,
+        _ => return true,
+    };
+    // Whole numbers have 64 bits there.
+    result.is_finite() && result.abs() < 9e18
 }

@@ -11,9 +11,9 @@ use crate::cli::args::Logs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::engine::{Engine, log_file};
+use crate::engine::{Engine, is_driven, log_file};
 use crate::id::NodePath;
-use crate::store::{RunDir, RunLock};
+use crate::store::RunDir;
 use crate::tool::put_aside;
 
 /// How much of a log is read at once.
@@ -30,7 +30,7 @@ pub(super) fn logs(engine: &Engine, args: &Logs, output: &mut Output) -> Result 
     }
     let mut seen: BTreeMap<PathBuf, u64> = BTreeMap::new();
     let mut printed = print_new(&dir, args.node.as_deref(), &mut seen, output)?;
-    while args.follow && RunLock::holder(&dir.lock()).is_some() {
+    while args.follow && is_driven(&dir) {
         std::thread::sleep(Duration::from_millis(200));
         printed |= print_new(&dir, args.node.as_deref(), &mut seen, output)?;
     }
