@@ -75,6 +75,14 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// Nothing is written any more.
+    fn fail(&self, error: &Error) {
+        self.progress
+            .send_modify(|progress| progress.failure = Some(error.to_string()));
+    }
+}
+
 /// Whole lines to write, none when there is only something to sync.
 struct Job {
     /// Of the last line.
@@ -315,9 +323,18 @@ impl Journal {
         self.next_seq += 1;
         self.places.push(self.unsent.len() - before);
         let line = &self.unsent[before..];
-        if self.ahead.meets(self.places.path(), seq, line)? {
-            self.unsent.truncate(before);
-            return Ok(seq);
+        match self.ahead.meets(self.places.path(), seq, line) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.unsent.truncate(before);
+                return Ok(seq);
+            }
+            Err(error) => {
+                // Nothing is written behind a record that is another.
+                self.unsent.truncate(before);
+                self.sink.fail(&error);
+                return Err(error);
+            }
         }
         if sync {
             self.wanted = seq;
