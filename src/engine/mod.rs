@@ -22,6 +22,7 @@ mod fleet;
 mod host;
 mod inbox;
 mod kept;
+mod node_input;
 mod notify;
 mod observer;
 mod open;
@@ -50,6 +51,7 @@ pub use fleet::{Begin, Fleet, FleetLimits, FleetState, Happened, Lease, Standing
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use inbox::{Judge, judge};
 pub use inbox::{Request, Verdict, gate};
+pub use node_input::NodeInput;
 pub use notify::{Delivered, Notified, notified, tell};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};

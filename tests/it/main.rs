@@ -47,6 +47,8 @@ mod http_nodes;
 mod models;
 mod nodes;
 mod notify;
+#[cfg(target_os = "linux")]
+mod pages;
 mod policy;
 mod processes;
 mod promptflow;
