@@ -25,6 +25,8 @@ mod crash;
 #[cfg(feature = "web")]
 mod deciders;
 mod diagnostics;
+#[cfg(target_os = "linux")]
+mod door;
 mod durable;
 mod evidence;
 mod examples;

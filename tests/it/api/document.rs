@@ -1,4 +1,4 @@
-//! The OpenAPI document tells the truth.
+//! The `OpenAPI` document tells the truth.
 
 use std::fs;
 
