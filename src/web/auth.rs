@@ -308,7 +308,10 @@ impl FromRequestParts<App> for Person {
             Err(denied) => denied,
         };
         let path = parts.uri.path();
-        let goes_on = parts.method == Method::GET && wants_html(&parts.headers);
+        // Whom the proxy names no login would help: the name would be judged again.
+        let header = app.config.proxy.header.as_ref();
+        let named = header.is_some_and(|header| parts.headers.contains_key(header));
+        let goes_on = parts.method == Method::GET && wants_html(&parts.headers) && !named;
         if goes_on && matches!(denied, Denied::Unknown(_)) && !path.starts_with("/api/") {
             let next = parts
                 .uri
