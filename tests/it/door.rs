@@ -121,7 +121,7 @@ fn a_proxy_may_be_anywhere_in_a_range() {
 
 fn whole(mut stream: &TcpStream) -> Page {
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     let mut answer = Vec::new();
     _ = stream.read_to_end(&mut answer);

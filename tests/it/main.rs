@@ -25,7 +25,7 @@ mod crash;
 #[cfg(feature = "web")]
 mod deciders;
 mod diagnostics;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod door;
 mod durable;
 mod evidence;
@@ -49,12 +49,13 @@ mod http_nodes;
 mod models;
 mod nodes;
 mod notify;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod pages;
 mod policy;
 mod processes;
 mod promptflow;
 mod publish;
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod quorum;
 mod secrets;
 #[cfg(feature = "llm")]
@@ -67,6 +68,6 @@ mod terraform;
 mod tracer;
 #[cfg(feature = "sign")]
 mod trust;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod web;
 mod world;
