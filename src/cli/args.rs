@@ -376,9 +376,10 @@ pub(super) struct Serve {
     /// The header in which a proxy says who somebody is.
     #[arg(long, value_name = "NAME", requires = "proxy_from")]
     pub(super) proxy_header: Option<String>,
-    /// The proxy's address; from others the header is not believed.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) proxy_from: Vec<std::net::IpAddr>,
+    /// The proxy's address, or a range like `10.1.0.0/16`; from others neither that header nor `X-Forwarded-For` is
+    /// believed. May be given again.
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::web::Proxy::network)]
+    pub(super) proxy_from: Vec<ipnet::IpNet>,
     /// Nodes at the same time, over all runs that the server drives.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) concurrency: u16,

@@ -12,7 +12,7 @@ use super::resolve::log_file;
 use crate::expr::{Binding, Head, Scope, Secrets, Use};
 use crate::flow::Dialect;
 use crate::id::{NodeName, NodePath};
-use crate::plan::{PlanNode, Step};
+use crate::plan::{PlanNode, Step, Wire};
 use crate::port::{Effect, Failure};
 use crate::run::StagedFile;
 use crate::store::{Blobs, RunDir};
@@ -71,40 +71,50 @@ pub(super) fn inputs(
         if wire.binding.uses().iter().any(skip) {
             continue;
         }
-        if dialect == Dialect::PromptFlow
-            && let Some(reference) = wire.binding.whole()
-            && let Head::Output(name) = &reference.head
-            && !scope.has_output(name)
-        {
-            // Of what was bypassed no path is taken. A parameter with a default keeps it.
-            if wire.required {
-                inputs.insert(wire.port.clone(), Value::Null);
-            }
-            continue;
+        if let Some(value) = input(node, wire, dialect, scope, secrets)? {
+            inputs.insert(wire.port.clone(), value);
         }
-        let value = wire
-            .binding
-            .eval(scope)
-            .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
-        // A closed tool's optional input that comes from a node without output is left out.
-        let from_nothing = value.is_null()
-            && !wire.required
-            && wire.binding.uses().iter().any(|used| used.node().is_some());
-        if from_nothing && !is_open(node) {
-            continue;
-        }
-        // A secret's name stands in for it here, and need not look like it.
-        let named = secrets == Secrets::Name && wire.binding.uses().iter().any(Use::is_secret);
-        if let (false, Some(violation)) = (named, wire.schema.check(&value).into_iter().next()) {
-            return Err(Failure::new(format!(
-                "its input `{}` does not fit: {violation}",
-                wire.port
-            ))
-            .help("`flowctl show RUN NODE` shows what the node before gave"));
-        }
-        inputs.insert(wire.port.clone(), value);
     }
     Ok(inputs)
+}
+
+/// One of them; none when it is left out.
+pub(super) fn input(
+    node: &PlanNode,
+    wire: &Wire,
+    dialect: Dialect,
+    scope: &dyn Sight,
+    secrets: Secrets,
+) -> Result<Option<Value>, Failure> {
+    if dialect == Dialect::PromptFlow
+        && let Some(reference) = wire.binding.whole()
+        && let Head::Output(name) = &reference.head
+        && !scope.has_output(name)
+    {
+        // Of what was bypassed no path is taken. A parameter with a default keeps it.
+        return Ok(wire.required.then_some(Value::Null));
+    }
+    let value = wire
+        .binding
+        .eval(scope)
+        .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
+    // A closed tool's optional input that comes from a node without output is left out.
+    let from_nothing = value.is_null()
+        && !wire.required
+        && wire.binding.uses().iter().any(|used| used.node().is_some());
+    if from_nothing && !is_open(node) {
+        return Ok(None);
+    }
+    // A secret's name stands in for it here, and need not look like it.
+    let named = secrets == Secrets::Name && wire.binding.uses().iter().any(Use::is_secret);
+    if let (false, Some(violation)) = (named, wire.schema.check(&value).into_iter().next()) {
+        return Err(Failure::new(format!(
+            "its input `{}` does not fit: {violation}",
+            wire.port
+        ))
+        .help("`flowctl show RUN NODE` shows what the node before gave"));
+    }
+    Ok(Some(value))
 }
 
 fn is_open(node: &PlanNode) -> bool {

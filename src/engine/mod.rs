@@ -24,6 +24,7 @@ mod ground;
 mod host;
 mod inbox;
 mod kept;
+mod node_input;
 mod notify;
 mod observer;
 mod open;
@@ -55,6 +56,7 @@ pub use fleet::{Begin, Fleet, FleetLimits, FleetState, Happened, Lease, Standing
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use inbox::{Judge, judge};
 pub use inbox::{Request, Verdict, gate};
+pub use node_input::NodeInput;
 pub use notify::{Delivered, Notified, notified, tell};
 pub use observer::{Notice, Observer};
 pub use open::{OpenRun, Told};

@@ -365,7 +365,10 @@ impl OpenRun {
         Ok(Vec::new())
     }
 
-    fn kept<T>(&self, read: impl FnOnce(&Kept<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn kept<T>(
+        &self,
+        read: impl FnOnce(&Kept<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         read(&Kept {
             run: &self.dir.id,
             places: &self.places,

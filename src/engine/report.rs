@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::environment::Engine;
 use super::error::Error;
+use super::node_input::NodeInput;
 use super::open::OpenRun;
 use crate::run::{InstanceId, NodeState};
 use crate::value::Object;
@@ -31,10 +33,18 @@ impl OpenRun {
     ///
     /// # Errors
     /// An output that cannot be read.
-    pub fn report_node(&self, id: InstanceId) -> Result<Value, Error> {
+    pub fn report_node(&self, engine: &Engine, id: InstanceId) -> Result<Value, Error> {
         let instance = self.state.instance(id);
         let request = instance.request.as_ref();
+        let inputs = self.inputs_of(engine, id);
+        let there = |input: &NodeInput| Some((input.name.clone(), input.value.clone().ok()?));
+        let missing = |input: &NodeInput| {
+            let why = input.value.as_ref().err()?;
+            Some((input.name.clone(), Value::from(why.as_str())))
+        };
         Ok(json!({
+            "inputs": inputs.iter().filter_map(there).collect::<Object>(),
+            "inputs_missing": inputs.iter().filter_map(missing).collect::<Object>(),
             "run": self.id(), "node": instance.path, "status": self.state.word(id), "attempt": instance.attempt,
             "started": instance.started.map(|at| at.to_string()), "ended": instance.ended.map(|at| at.to_string()),
             "output": self.output(id)?, "error": instance.error, "reason": instance.reason, "files": &*instance.files,

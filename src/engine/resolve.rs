@@ -14,10 +14,10 @@ use super::scope::{At, RunScope};
 use super::target::base_digest;
 use crate::expr::{EvalError, Head, Secrets, Use};
 use crate::flow::Dialect;
-use crate::plan::Step;
+use crate::plan::{Plan, Step};
 use crate::port::Failure;
 use crate::python_value;
-use crate::run::{InstanceId, StagedFile};
+use crate::run::{InstanceId, RunState, StagedFile};
 use crate::tool::Redactor;
 use crate::value::{Digest, Object, Value};
 
@@ -70,38 +70,9 @@ impl Driver {
         }
     }
 
-    /// The decision at a node's own gate, as tools and expressions see it.
+    /// The decision at a node's own gate.
     pub(super) fn approval(&self, id: InstanceId) -> Option<Value> {
-        let holder = self.state.foreach_of(id).unwrap_or(id);
-        let request = self.state.instance(holder).request.as_ref()?;
-        let decision = request.decision.as_ref()?;
-        let mut approval = json!({
-            "decision": decision.decision,
-            "by": decision.by,
-            "at": decision.at.to_string(),
-            "comment": decision.comment,
-            "identity": decision.identity,
-            "digest": decision.digest.to_string(),
-            "round": request.round,
-            "gate": decision.node.as_str(),
-        });
-        let gate = self.state.node(&self.plan, holder).gate.as_ref()?;
-        if !gate.form.is_empty() {
-            let filled = decision.form.as_ref();
-            let fields = gate.form.iter().map(|(name, field)| {
-                let given = filled.and_then(|form| form.get(name));
-                let value = given.or(field.default.as_ref());
-                (name.clone(), value.cloned().unwrap_or(Value::Null))
-            });
-            approval["form"] = Value::Object(fields.collect());
-        }
-        if gate.quorum > 1 {
-            let said = request.yeses.iter().map(|yes| {
-                json!({ "by": yes.by, "at": yes.at.to_string(), "comment": yes.comment, "identity": yes.identity })
-            });
-            approval["approvals"] = said.collect();
-        }
-        Some(approval)
+        approval(&self.plan, &self.state, id)
     }
 
     /// Resolves a node's inputs.
@@ -254,6 +225,40 @@ pub(super) fn with_bases(
         Ok(StagedFile { base, ..file })
     };
     files.into_iter().map(look).collect()
+}
+
+/// The decision at a node's own gate, as tools and expressions see it.
+pub(super) fn approval(plan: &Plan, state: &RunState, id: InstanceId) -> Option<Value> {
+    let holder = state.foreach_of(id).unwrap_or(id);
+    let request = state.instance(holder).request.as_ref()?;
+    let decision = request.decision.as_ref()?;
+    let mut approval = json!({
+        "decision": decision.decision,
+        "by": decision.by,
+        "at": decision.at.to_string(),
+        "comment": decision.comment,
+        "identity": decision.identity,
+        "digest": decision.digest.to_string(),
+        "round": request.round,
+        "gate": decision.node.as_str(),
+    });
+    let gate = state.node(plan, holder).gate.as_ref()?;
+    if !gate.form.is_empty() {
+        let filled = decision.form.as_ref();
+        let fields = gate.form.iter().map(|(name, field)| {
+            let given = filled.and_then(|form| form.get(name));
+            let value = given.or(field.default.as_ref());
+            (name.clone(), value.cloned().unwrap_or(Value::Null))
+        });
+        approval["form"] = Value::Object(fields.collect());
+    }
+    if gate.quorum > 1 {
+        let said = request.yeses.iter().map(|yes| {
+            json!({ "by": yes.by, "at": yes.at.to_string(), "comment": yes.comment, "identity": yes.identity })
+        });
+        approval["approvals"] = said.collect();
+    }
+    Some(approval)
 }
 
 /// A node in the state of its run.

@@ -1,6 +1,7 @@
 //! [`Layout`]: where things lie in a workspace.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::error::Error;
 use crate::id::RunId;
@@ -91,33 +92,38 @@ impl Layout {
     /// # Errors
     /// When the folder cannot be read.
     pub fn all_runs(&self) -> Result<Vec<RunDir>, Error> {
+        let ids = self.run_ids()?.into_iter();
+        let found = ids.filter_map(|id| Some((self.begun(&id)?, self.run(&id))));
+        Ok(Self::newest_first(found.collect()))
+    }
+
+    /// The names of folders that runs may be in.
+    pub(super) fn run_ids(&self) -> Result<Vec<RunId>, Error> {
         let dir = self.runs();
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::io("read the folder", &dir)(error)),
         };
-        let mut runs = Vec::new();
+        let mut ids = Vec::new();
         for entry in entries {
             let entry = entry.map_err(Error::io("read the folder", &dir))?;
-            let Some(id) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| RunId::parse(name).ok())
-            else {
-                continue;
-            };
-            let run = self.run(&id);
-            // The journal appears last and first: without it there is no run.
-            let Ok(begun) = std::fs::metadata(run.journal())
-                .and_then(|found| found.created().or_else(|_| found.modified()))
-            else {
-                continue;
-            };
-            runs.push((begun, run));
+            let name = entry.file_name();
+            ids.extend(name.to_str().and_then(|name| RunId::parse(name).ok()));
         }
+        Ok(ids)
+    }
+
+    /// When a run began. The journal appears last and first: without it there is no run.
+    pub(super) fn begun(&self, id: &RunId) -> Option<SystemTime> {
+        let found = std::fs::metadata(self.run(id).journal()).ok()?;
+        found.created().or_else(|_| found.modified()).ok()
+    }
+
+    /// Runs by when they began.
+    pub(super) fn newest_first(mut runs: Vec<(SystemTime, RunDir)>) -> Vec<RunDir> {
         runs.sort_by(|(a, left), (b, right)| b.cmp(a).then_with(|| right.id.cmp(&left.id)));
-        Ok(runs.into_iter().map(|(_, run)| run).collect())
+        runs.into_iter().map(|(_, run)| run).collect()
     }
 
     /// The run that a person means: an id, a unique beginning of one, or `latest`.

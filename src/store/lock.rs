@@ -3,11 +3,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::open_regular_with;
+
+/// Who looks whether somebody has a lock has it for a moment: so often it is tried again, after so long.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Who drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +44,21 @@ pub struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of a file, without waiting.
+    /// Takes the lock of a file, and waits for nobody but those who only look who has it.
     ///
     /// # Errors
     /// [`Error::Locked`] when somebody holds it; I/O otherwise.
     pub fn acquire(path: &Path, run: &str, holder: &Holder) -> Result<Self, Error> {
         let mut file = open(path)?;
-        match try_lock(&file) {
+        let mut tried = try_lock(&file);
+        for _ in 0..LOOKS {
+            if !matches!(tried, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+            tried = try_lock(&file);
+        }
+        match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = read_holder(&mut file).map_or_else(
@@ -89,7 +102,8 @@ impl RunLock {
     #[must_use]
     pub fn holder(path: &Path) -> Option<Option<Holder>> {
         let mut file = open_regular_with(OpenOptions::new().read(true).write(true), path).ok()?;
-        match try_lock(&file) {
+        // Shared: of many who look at once, none takes another for a driver.
+        match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut file)),
             _ => None,
         }
@@ -148,5 +162,36 @@ mod tests {
         drop(first);
         assert_eq!(RunLock::holder(&path), None);
         RunLock::acquire(&path, "r", &holder).expect("it is free again");
+    }
+
+    #[test]
+    fn those_who_look_are_in_nobodys_way() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("lock");
+        let holder = Holder {
+            pid: 7,
+            host: "h".to_owned(),
+            since: "now".to_owned(),
+            command: "run".to_owned(),
+        };
+        drop(RunLock::acquire(&path, "r", &holder).expect("it is free"));
+        let looks = |path: &Path| (0..3_000).filter_map(|_| RunLock::holder(path)).count();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| looks(&path))).collect();
+            for thread in threads {
+                assert_eq!(thread.join().expect("it looks"), 0, "nobody drives it");
+            }
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        drop(RunLock::holder(&path));
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
+            }
+            for _ in 0..100 {
+                drop(RunLock::acquire(&path, "r", &holder).expect("they only look"));
+            }
+        });
     }
 }

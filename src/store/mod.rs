@@ -14,6 +14,7 @@ mod line;
 mod lock;
 mod regular;
 mod retrace;
+mod run_index;
 mod scan;
 mod snapshot;
 
@@ -30,6 +31,7 @@ pub use layout::{Layout, RunDir};
 pub use line::{FORMAT_VERSION, GENESIS};
 pub use lock::{Holder, RunLock};
 pub use regular::{open_regular, open_regular_with, read_regular};
+pub use run_index::RunIndex;
 pub use scan::{
     Places, Record, RecordRef, Recovered, Scanned, Tail, ends, last_records, read, scan, verify,
 };

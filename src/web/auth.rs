@@ -115,16 +115,27 @@ impl Attempts {
     }
 
     fn too_often(&mut self, from: IpAddr, now: Timestamp) -> bool {
-        let attempts = self.at(now);
+        let (attempts, from) = (self.at(now), network(from));
         attempts.all >= ALL_TRIES || attempts.by.get(&from).is_some_and(|tries| *tries >= TRIES)
     }
 
     fn count(&mut self, from: IpAddr, now: Timestamp) {
-        let attempts = self.at(now);
+        let (attempts, from) = (self.at(now), network(from));
         attempts.all += 1;
         // Those of a flood count together only.
         if attempts.by.len() < ADDRESSES || attempts.by.contains_key(&from) {
             *attempts.by.entry(from).or_default() += 1;
+        }
+    }
+}
+
+/// Of IPv6 whoever has one address has 2⁶⁴ of them.
+fn network(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(address) => {
+            let bits = u128::from(address) >> 64 << 64;
+            IpAddr::from(std::net::Ipv6Addr::from(bits))
         }
     }
 }
@@ -136,10 +147,10 @@ impl App {
         let known = known
             .await
             .map_err(|error| Denied::Broken(first_line(&error)))?;
-        Ok(known || self.config.proxy.is_some())
+        Ok(known || self.config.proxy.header.is_some())
     }
 
-    /// Whose key or token it is.
+    /// Whose key or token it is; `from` is where wrong ones are counted.
     pub(super) async fn verify(&self, given: &str, from: IpAddr) -> Result<Person, Denied> {
         let now = self.engine.now();
         let lock = || self.attempts.lock().expect("no holder panics");
@@ -175,18 +186,26 @@ impl App {
         })
     }
 
+    /// The session that a cookie says, if it has not ended and nobody has left it.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Option<Session> {
+        let session = self.keys.session(cookie(headers)?, self.engine.now())?;
+        (!self.left.holds(&session)).then_some(session)
+    }
+
+    /// Who asks, or why nobody is let in.
     pub(super) async fn whoever(
         &self,
         headers: &HeaderMap,
         peer: SocketAddr,
     ) -> Result<Person, Denied> {
         if let Some(bearer) = bearer(headers) {
-            return self.verify(bearer, peer.ip()).await;
+            let from = self.config.proxy.client(headers, peer.ip());
+            return self.verify(bearer, from).await;
         }
-        if let Some(proxy) = &self.config.proxy
-            && let Some(name) = headers.get(proxy.header.as_str())
+        if let Some(header) = &self.config.proxy.header
+            && let Some(name) = headers.get(header.as_str())
         {
-            if !proxy.from.contains(&peer.ip()) {
+            if !self.config.proxy.is_at(peer.ip()) {
                 return Err(Denied::Unknown(
                     "the header that says who somebody is comes from an address that is not trusted",
                 ));
@@ -208,17 +227,16 @@ impl App {
             ))?;
             return Ok(Person {
                 user,
-                via: Via::Proxy(proxy.header.clone()),
+                via: Via::Proxy(header.clone()),
                 nonce: Some("proxy".to_owned()),
             });
         }
-        let cookie = cookie(headers).ok_or(Denied::Unknown("please log in"))?;
-        let session = self
-            .keys
-            .session(cookie, self.engine.now())
-            .ok_or(Denied::Unknown(
-                "the session has ended; please log in again",
-            ))?;
+        if cookie(headers).is_none() {
+            return Err(Denied::Unknown("please log in"));
+        }
+        let session = self.session(headers).ok_or(Denied::Unknown(
+            "the session has ended; please log in again",
+        ))?;
         let Session {
             user, token, nonce, ..
         } = session;
@@ -290,7 +308,10 @@ impl FromRequestParts<App> for Person {
             Err(denied) => denied,
         };
         let path = parts.uri.path();
-        let goes_on = parts.method == Method::GET && wants_html(&parts.headers);
+        // Whom the proxy names no login would help: the name would be judged again.
+        let header = app.config.proxy.header.as_ref();
+        let named = header.is_some_and(|header| parts.headers.contains_key(header));
+        let goes_on = parts.method == Method::GET && wants_html(&parts.headers) && !named;
         if goes_on && matches!(denied, Denied::Unknown(_)) && !path.starts_with("/api/") {
             let next = parts
                 .uri
@@ -321,6 +342,13 @@ mod tests {
             attempts.count(IpAddr::from(index.to_be_bytes()), now);
         }
         assert!(attempts.too_often(other, now));
+        let near = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut attempts = Attempts::default();
+        for _ in 0..TRIES {
+            attempts.count(near("2001:db8::1"), now);
+        }
+        assert!(attempts.too_often(near("2001:db8::2:3"), now));
+        assert!(!attempts.too_often(near("2001:db8:0:1::1"), now));
         let later = now + jiff::SignedDuration::from_mins(1);
         assert!(!attempts.too_often(one, later) && !attempts.too_often(other, later));
     }

@@ -1,11 +1,13 @@
 //! What every request must keep to before anything looks at it, and what every answer says.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 
 use super::pages;
 use super::state::App;
@@ -26,8 +28,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let is_events = request.method() == Method::GET && request.uri().path().ends_with("/events");
     let mut response = match refusal(&app, &request) {
         Some((status, why)) => pages::refused(status, why, is_api),
-        None if is_events => next.run(request).await,
-        None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        None if is_events => caught(next.run(request), is_api).await,
+        None => match tokio::time::timeout(PATIENCE, caught(next.run(request), is_api)).await {
             Ok(response) => response,
             Err(_) => pages::refused(
                 StatusCode::REQUEST_TIMEOUT,
@@ -58,6 +60,24 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// A panic ends its request and nothing else: whoever asked is told, and the log says what it was.
+async fn caught(answer: impl Future<Output = Response>, is_api: bool) -> Response {
+    match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            let said = panic.downcast_ref::<&str>().copied();
+            let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            let said = said.unwrap_or("it says nothing of itself");
+            tracing::error!("a request panicked; please report it: {said}");
+            pages::refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "something went wrong on the server; its log says what",
+                is_api,
+            )
+        }
+    }
 }
 
 fn refusal(app: &App, request: &Request) -> Option<(StatusCode, &'static str)> {
@@ -132,4 +152,30 @@ pub(super) fn wants_html(headers: &HeaderMap) -> bool {
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let text = |what: &'static str| async move {
+            assert!(what.is_empty(), "{what}");
+            Response::default()
+        };
+        for (is_api, kind) in [
+            (true, "application/problem+json"),
+            (false, "text/html; charset=utf-8"),
+        ] {
+            let answer = caught(text("a secret"), is_api).await;
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], kind);
+            let body = axum::body::to_bytes(answer.into_body(), 100_000)
+                .await
+                .unwrap();
+            assert!(!String::from_utf8_lossy(&body).contains("secret"));
+        }
+        assert_eq!(caught(text(""), true).await.status(), StatusCode::OK);
+    }
 }

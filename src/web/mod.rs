@@ -13,12 +13,15 @@ mod form;
 mod graph;
 mod guard;
 mod highlight;
+mod left;
 mod pages;
+mod proxy;
 mod random;
 mod router;
 mod serve;
 mod session;
 mod state;
 
+pub use proxy::Proxy;
 pub use serve::{Listening, listen};
-pub use state::{Config, Proxy, WebError};
+pub use state::{Config, WebError};

@@ -8,6 +8,7 @@ use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
 use super::router::router;
@@ -18,6 +19,8 @@ use crate::engine::Engine;
 const CONNECTIONS: usize = 512;
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long somebody may take to take in what the system holds for them. Each such wait counts anew.
+const WRITE: Duration = Duration::from_secs(20);
 /// How long requests have to end when the server does.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -43,7 +46,7 @@ pub async fn listen(engine: Engine, config: Config) -> Result<Listening, WebErro
             config.listen
         )));
     }
-    if config.proxy.is_some() && !knows_people {
+    if config.proxy.header.is_some() && !knows_people {
         return Err(WebError::Unsafe(
             "a proxy says who people are, and there is no `approvers.yaml` that knows them"
                 .to_owned(),
@@ -104,7 +107,9 @@ impl Listening {
             tokio::spawn(async move {
                 let mut http = hyper::server::conn::http1::Builder::new();
                 http.timer(TokioTimer::new()).header_read_timeout(HEAD);
-                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(WRITE));
+                let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
                 tokio::pin!(connection);
                 tokio::select! {
                     _ = connection.as_mut() => {}

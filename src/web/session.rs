@@ -1,5 +1,5 @@
-//! Sessions: a cookie that says who somebody is until when, signed. Nothing is kept on the server, so that
-//! a restart ends nobody's session; taking a token away does.
+//! Sessions: a cookie that says who somebody is until when, signed. Of a session nothing is kept on the
+//! server until somebody leaves it, so that a restart ends nobody's; taking a token away does.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;

@@ -1,11 +1,13 @@
 //! [`App`]: what every request may use.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
 use super::auth::Attempts;
+use super::left::Left;
+use super::proxy::Proxy;
 use super::random;
 use super::session::Keys;
 use crate::engine::{Engine, Fleet, FleetLimits, ServerKey};
@@ -21,19 +23,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How people reach it, when that is not where it listens: `https://flows.example.com`.
     pub public_url: Option<String>,
-    /// Who says who people are, when that is not the server itself.
-    pub proxy: Option<Proxy>,
+    /// What stands in front.
+    pub proxy: Proxy,
     /// What the runs that it drives may use.
     pub limits: FleetLimits,
-}
-
-/// A proxy in front that has found out who people are.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    /// The header with the name.
-    pub header: String,
-    /// The addresses from which it is believed.
-    pub from: Vec<IpAddr>,
 }
 
 /// Why the server does not start.
@@ -73,6 +66,7 @@ pub(super) struct Shared {
     pub(super) config: Config,
     /// Sessions, and tokens against forged forms, are signed with these.
     pub(super) keys: Keys,
+    pub(super) left: Left,
     /// Lets in whoever works on this machine, when nobody is told apart.
     pub(super) local_key: String,
     /// Signs what is decided here.
@@ -103,6 +97,7 @@ impl App {
             engine,
             config,
             keys: Keys::new(session.as_bytes()),
+            left: Left::load(&dir)?,
             local_key,
             server_key,
             attempts: Mutex::default(),

@@ -966,3 +966,61 @@ fn a_busy_run_hears_that_it_is_cancelled() {
     test.output(["cancel", "r"]).exits(0);
     run.wait().exits(8);
 }
+
+/// What this program was built without it says before anything is begun.
+#[test]
+#[cfg(not(feature = "restate"))]
+fn a_run_on_restate_needs_a_program_that_was_built_for_it() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "name: f\nnodes:\n  - { name: a, type: process, command: [echo, x] }\n",
+    );
+    let ran = test
+        .output(["run", "flow.yaml", "--on", "restate"])
+        .exits(2);
+    assert!(ran.stderr.contains("--features restate"), "{}", ran.stderr);
+    assert!(!test.path("artifacts").exists());
+}
+
+/// What Restate has nobody else takes up, whatever is asked of it.
+#[test]
+fn a_run_that_restate_has_is_left_alone() {
+    let test = Test::new().file(
+        "flow.yaml",
+        "name: f\nnodes:\n  - { name: ask, type: approval }\n",
+    );
+    test.output(["run", "flow.yaml", "--run-id", "r"]).exits(5);
+    let note = serde_json::json!({
+        "ingress": "http://127.0.0.1:1",
+        "open": true,
+        "life": {
+            "run": "r", "name": "r.00000000", "number": 1, "after": 1, "head": "", "flow": "f", "jobs": 1, "by": "me",
+            "snapshot": format!("sha256:{}", "0".repeat(64)),
+        },
+    });
+    let test = test.file("artifacts/runs/r/restate.json", note.to_string());
+    let journal = std::fs::read(test.path("artifacts/runs/r/journal.jsonl")).unwrap();
+    for command in [
+        &["approve", "r"][..],
+        &["reject", "r", "--reason", "no"],
+        &["cancel", "r"],
+        &["resume", "r"],
+    ] {
+        let ran = test.output(command);
+        assert!(
+            ran.code == 1 || ran.code == 2,
+            "{command:?}: {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains("http://127.0.0.1:1") || ran.stderr.contains("--features restate"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(
+        std::fs::read(test.path("artifacts/runs/r/journal.jsonl")).unwrap(),
+        journal
+    );
+    test.output(["show", "r"]).exits(0);
+}

@@ -417,7 +417,7 @@ fn missing_key() {
 
 #[test]
 fn bad_name() {
-    assert_snapshot!(check("inputs:\n  2nd: { type: string }\nnodes:\n  - { name: my node, type: approval }\n"), @r#"
+    assert_snapshot!(check("inputs:\n  2nd: { type: string }\nnodes:\n  - { name: my node, type: approval }\n  - { name: a, type: process, command: [a], worker_pool: big one }\n"), @r#"
     exit 3
     --- stderr
     error[flow::bad-name]: `2nd` cannot name an input
@@ -436,7 +436,15 @@ fn bad_name() {
       |
       = help: begin with a letter or `_`, go on with letters, digits, `_` or `-`
 
-    error: 2 errors
+    error[flow::bad-name]: `big one` cannot name a pool of workers
+     --> flow.yaml:5:61
+      |
+    5 |   - { name: a, type: process, command: [a], worker_pool: big one }
+      |                                                          ^^^^^^^
+      |
+      = help: begin with a letter or `_`, go on with letters, digits, `_` or `-`
+
+    error: 3 errors
     "#);
 }
 

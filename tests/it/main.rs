@@ -25,6 +25,8 @@ mod crash;
 #[cfg(feature = "web")]
 mod deciders;
 mod diagnostics;
+#[cfg(all(feature = "web", target_os = "linux"))]
+mod door;
 mod durable;
 mod evidence;
 mod examples;
@@ -47,10 +49,13 @@ mod http_nodes;
 mod models;
 mod nodes;
 mod notify;
+#[cfg(all(feature = "web", target_os = "linux"))]
+mod pages;
 mod policy;
 mod processes;
 mod promptflow;
 mod publish;
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod quorum;
 mod secrets;
 #[cfg(feature = "llm")]
@@ -63,6 +68,6 @@ mod terraform;
 mod tracer;
 #[cfg(feature = "sign")]
 mod trust;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "web", target_os = "linux"))]
 mod web;
 mod world;

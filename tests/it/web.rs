@@ -469,6 +469,12 @@ fn a_proxy_is_believed_from_its_own_address_only() {
         .is(401)
         .says("nobody in `approvers.yaml`");
     web.send("GET", "/runs", &[], "").is(401);
+    // A login would help them nothing: they are told.
+    let html = [("x-user", "eve@example.org"), ("accept", "text/html")];
+    web.send("GET", "/runs", &html, "")
+        .is(401)
+        .says("nobody in");
+    web.send("GET", "/runs", &html[1..], "").is(303);
     drop(web);
     let web = Web::start(&test, &proxied("127.0.0.2"));
     as_user(&web, "ada@example.org").is(401).says("not trusted");

@@ -13,17 +13,12 @@ use crate::web::{Config, Proxy, WebError, listen};
 
 pub(super) fn serve(engine: &Engine, args: &Serve, output: &mut Output) -> Result {
     let engine = with_code(&with_secrets(engine, &args.secrets)?, &args.code);
-    let proxy = match (&args.proxy_header, args.proxy_from.as_slice()) {
-        (None, _) => None,
-        (Some(_), []) => {
-            return Err(Failure::usage(
-                "`--proxy-header` believes nobody without `--proxy-from ADDRESS`",
-            ));
-        }
-        (Some(header), from) => Some(Proxy {
-            header: header.to_ascii_lowercase(),
-            from: from.to_vec(),
-        }),
+    let proxy = Proxy {
+        header: args
+            .proxy_header
+            .as_ref()
+            .map(|name| name.to_ascii_lowercase()),
+        from: args.proxy_from.clone(),
     };
     if let Some(url) = &args.public_url {
         let is_web = url.starts_with("https://") || url.starts_with("http://");

@@ -14,12 +14,15 @@ use crate::flow::show_duration;
 use crate::id::NodePath;
 use crate::run::{Instance, Payload};
 
+/// How much of an input is shown.
+const INPUT: usize = 160;
+
 pub(super) fn show(engine: &Engine, args: &Show, output: &mut Output) -> Result {
     let dir = engine.layout.find(&args.run)?;
     let run = engine.read_run(&dir)?;
     let status = run.status_word();
     let text = match &args.node {
-        Some(node) => one_node(&run, node, args.json, output)?,
+        Some(node) => one_node(engine, &run, node, args.json, output)?,
         None if args.json => {
             serde_json::to_string_pretty(&report::json(&run, status)?).expect("JSON becomes text")
         }
@@ -166,6 +169,7 @@ fn decisions(run: &OpenRun) -> Vec<String> {
 }
 
 fn one_node(
+    engine: &Engine,
     run: &OpenRun,
     name: &str,
     as_json: bool,
@@ -190,7 +194,7 @@ fn one_node(
     let output = run.output(id)?;
     let found = run.findings(id)?;
     if as_json {
-        let object = run.report_node(id)?;
+        let object = run.report_node(engine, id)?;
         return Ok(serde_json::to_string_pretty(&object).expect("JSON becomes text"));
     }
     let mut text = format!(
@@ -215,6 +219,12 @@ fn one_node(
     if let Some(request) = &instance.request {
         _ = writeln!(text, "asks for approval of {}", request.digest);
     }
+    for input in run.inputs_of(engine, id) {
+        _ = match &input.value {
+            Ok(value) => writeln!(text, "  {} = {}", input.name, cut(&value.to_string())),
+            Err(why) => writeln!(text, "  {}: {why}", input.name),
+        };
+    }
     for file in instance.files.iter() {
         _ = writeln!(text, "  {} ({} bytes)", file.path, file.bytes);
     }
@@ -233,4 +243,12 @@ fn one_node(
         );
     }
     Ok(text)
+}
+
+/// The beginning of a value; `--json` gives all of it.
+fn cut(value: &str) -> String {
+    match value.char_indices().nth(INPUT) {
+        Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
+        None => value.to_owned(),
+    }
 }

@@ -29,7 +29,7 @@ use super::inbox::{Request, Verdict};
 use super::overview::Overview;
 use crate::id::RunId;
 use crate::run::Payload;
-use crate::store::{self, Inbox, RecordRef, RunDir, scan};
+use crate::store::{self, Inbox, RecordRef, RunDir, RunIndex, scan};
 use slots::Slots;
 use table::{Errand, Table};
 
@@ -63,6 +63,8 @@ struct Inner {
     limits: FleetLimits,
     runtime: tokio::runtime::Handle,
     slots: Arc<Slots>,
+    /// Which runs there are.
+    index: RunIndex,
     table: Mutex<Table>,
     /// There is something to do for the supervisor.
     wake: Notify,
@@ -76,6 +78,11 @@ struct Inner {
 impl Inner {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().expect("no holder panics")
+    }
+
+    fn runs(&self) -> Result<Arc<Vec<RunDir>>, store::Error> {
+        self.index
+            .runs(&self.engine.layout, self.engine.now().into())
     }
 
     /// Tells all who wait for it what became of a request.
@@ -96,6 +103,7 @@ impl Fleet {
         Self(Arc::new(Inner {
             engine,
             slots: Slots::new(limits.concurrency),
+            index: RunIndex::default(),
             limits,
             runtime: tokio::runtime::Handle::current(),
             table: Mutex::default(),
@@ -127,6 +135,15 @@ impl Fleet {
             state: entry.state.clone(),
             since: entry.since,
         })
+    }
+
+    /// All runs of the workspace, newest first; quick when nothing has changed. Reads the disk, so not for an
+    /// asynchronous task.
+    ///
+    /// # Errors
+    /// When the folder of runs cannot be read.
+    pub fn runs(&self) -> Result<Arc<Vec<RunDir>>, Error> {
+        Ok(self.0.runs()?)
     }
 
     /// What it may use.

@@ -147,18 +147,18 @@ impl Inner {
 
     /// Looks at every run whose journal has changed since the last time.
     fn sweep(&self) {
-        let Ok(runs) = self.engine.layout.all_runs() else {
+        let Ok(runs) = self.runs() else {
             // The next sweep says it again, and whoever asks for a run is told why.
             return;
         };
         let mut known: std::collections::HashSet<RunId> =
             self.table().lengths.keys().cloned().collect();
-        for run in runs {
+        for run in runs.iter() {
             known.remove(&run.id);
             if *self.end.borrow() {
                 return;
             }
-            self.look_again(&run);
+            self.look_again(run);
         }
         let mut table = self.table();
         for gone in known {

@@ -81,6 +81,8 @@ pub(super) struct Entry {
     pub(super) holding: Option<Holding>,
     /// What is to be done once the thread that has it lets go.
     pub(super) next: Option<Errand>,
+    /// What it was to do when it could not be driven.
+    pub(super) left: Option<Errand>,
     /// How often in a row it could not be driven.
     pub(super) failures: u32,
     pub(super) again: Option<Instant>,
@@ -114,6 +116,7 @@ impl Table {
             since: now,
             holding: None,
             next: None,
+            left: None,
             failures: 0,
             again: None,
         })

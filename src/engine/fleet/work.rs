@@ -59,6 +59,10 @@ impl Inner {
         let (stop, stopped) = watch::channel(false);
         let nudge = Arc::new(Notify::new());
         let entry = table.entry(run, now);
+        let errand = match (errand, entry.left.take()) {
+            (Errand::GoOn, Some(left)) => left,
+            (errand, _) => errand,
+        };
         let left_alone = entry.state == FleetState::Stopped && errand == Errand::GoOn;
         entry.again = None;
         entry.holding = Some(Holding {
@@ -177,6 +181,10 @@ impl Work {
         };
         {
             let mut table = self.inner.table();
+            if matches!(outcome, Outcome::Troubled { passing: true, .. }) {
+                let now = self.inner.engine.now();
+                table.entry(&self.run, now).left = Some(self.errand.clone());
+            }
             self.inner.let_go(&mut table, &self.run, outcome);
             table.telling += usize::from(left.is_some());
         }

@@ -36,7 +36,7 @@ pub(super) async fn runs(
 }
 
 fn page(api: &Api, wanted: &Wanted) -> Result<Value, Problem> {
-    let all = api.engine.layout.all_runs()?;
+    let all = api.fleet.runs()?;
     let from = match &wanted.cursor {
         None => 0,
         Some(cursor) => {

@@ -36,7 +36,7 @@ pub(super) async fn node(
             let shown: String = path.chars().take(100).collect();
             Problem::missing(format!("the run has no node `{shown}`"))
         })?;
-        Ok(open.report_node(found)?)
+        Ok(open.report_node(&api.engine, found)?)
     });
     shown.await.map(Json)
 }

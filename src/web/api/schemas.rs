@@ -124,10 +124,11 @@ pub(super) fn all() -> Value {
         },
         "Node": {
             "type": "object",
-            "required": ["run", "node", "status", "attempt", "output", "files"],
+            "required": ["run", "node", "status", "attempt", "inputs", "inputs_missing", "output", "files"],
             "properties": {
                 "run": text(), "node": text(), "status": text(), "attempt": count(), "output": true,
-                "files": { "type": "array" }, "started": maybe("string"), "ended": maybe("string"),
+                "files": { "type": "array" }, "inputs": { "type": "object" },
+                "inputs_missing": { "type": "object", "additionalProperties": text() }, "started": maybe("string"), "ended": maybe("string"),
             },
         },
         "Files": object(&[("run", text()), ("files", list_of(&file))]),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use maud::html;
 use serde::Deserialize;
@@ -36,24 +36,35 @@ impl Given {
 pub(in crate::web) async fn show(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Query(given): Query<Given>,
 ) -> Response {
-    if !given.key.is_empty() {
-        return enter(&app, peer, &given).await;
+    if given.key.is_empty() {
+        return form(&app, &given, None).await;
     }
-    form(&app, &given, None).await
+    // A link ends up in histories and logs. That of this machine is printed for whoever is at it.
+    match app.knows_people().await {
+        Ok(false) => enter(&app, peer, &headers, &given).await,
+        Ok(true) => {
+            let why = "a token in a link would be in histories and logs; give it here";
+            form(&app, &given, Some(why)).await
+        }
+        Err(other) => denied(&other, false),
+    }
 }
 
 pub(in crate::web) async fn log_in(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Form(given): Form<Given>,
 ) -> Response {
-    enter(&app, peer, &given).await
+    enter(&app, peer, &headers, &given).await
 }
 
-async fn enter(app: &App, peer: SocketAddr, given: &Given) -> Response {
-    let person = match app.verify(given.key.trim(), peer.ip()).await {
+async fn enter(app: &App, peer: SocketAddr, headers: &HeaderMap, given: &Given) -> Response {
+    let from = app.config.proxy.client(headers, peer.ip());
+    let person = match app.verify(given.key.trim(), from).await {
         Ok(person) => person,
         Err(Denied::Unknown(why)) => return form(app, given, Some(why)).await,
         Err(other) => return denied(&other, false),
@@ -84,11 +95,20 @@ pub(in crate::web) struct Leaving {
 pub(in crate::web) async fn log_out(
     State(app): State<App>,
     person: Person,
+    headers: HeaderMap,
     Form(given): Form<Leaving>,
 ) -> Response {
     if !person.owns_form(&app, &given.token) {
         let why = "this form is not yours, or too old";
         return refused(StatusCode::FORBIDDEN, why, false);
+    }
+    if let Some(session) = app.session(&headers) {
+        let own = app.clone();
+        let left = app.blocking(move |engine| own.left.add(&session, engine.now()));
+        if let Err(error) = left.await {
+            // It is left for as long as this process lives.
+            tracing::error!("a session that was left cannot be noted: {error}");
+        }
     }
     with_cookie(&app, to("/login"), "", 0)
 }

@@ -108,7 +108,11 @@ impl axum::response::IntoResponse for Problem {
 /// A request that was not carried out.
 pub(super) fn refused(status: StatusCode, why: &str, is_api: bool) -> Response {
     if is_api {
-        let body = json!({ "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": why });
+        let title = status.canonical_reason().unwrap_or("Error");
+        let code = title.to_ascii_lowercase().replace(' ', "-");
+        let body = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": why, "help": null,
+        });
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         return (status, kind, Json(body)).into_response();
     }

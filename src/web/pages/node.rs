@@ -9,8 +9,7 @@ use maud::{Markup, html};
 
 use super::review::when;
 use super::{Problem, layout, page};
-use crate::engine::{Engine, OpenRun, log_file};
-use crate::expr::Binding;
+use crate::engine::{Engine, NodeInput, OpenRun, log_file};
 use crate::id::NodePath;
 use crate::run::{InstanceId, NodeFailed};
 use crate::value::Value;
@@ -20,12 +19,15 @@ use crate::web::state::App;
 
 /// How much of an output is shown.
 const OUTPUT: usize = 64 * 1024;
+/// A value that is no longer than this is not folded.
+const SHORT: usize = 160;
 /// How much of the end of a log is shown.
 const LOG: u64 = 32 * 1024;
 
 struct Shown {
     run: OpenRun,
     id: InstanceId,
+    inputs: Vec<NodeInput>,
     output: Option<Value>,
     about: Option<Value>,
     failure: Option<NodeFailed>,
@@ -43,6 +45,7 @@ impl Shown {
         let plan = &run.compiled.plan;
         let log = log.map(|(text, more)| (engine.without_secrets(plan, &text), more));
         Ok(Self {
+            inputs: run.inputs_of(engine, id),
             output: run.output(id)?,
             about: run.about(id),
             failure: run.failure(id)?,
@@ -96,25 +99,37 @@ fn pretty(value: &Value) -> Markup {
     }
 }
 
-/// Where its inputs come from. Their values are not kept: they are a function of what is kept.
+/// What it is given, and where that comes from.
 fn inputs(shown: &Shown) -> Markup {
-    let node = shown.run.state.node(&shown.run.compiled.plan, shown.id);
     html! {
-        @if !node.inputs.is_empty() {
+        @if !shown.inputs.is_empty() {
             section {
                 h2 { "Inputs" }
-                dl {
-                    @for wire in &node.inputs {
-                        dt { code { (wire.port) } }
+                dl.inputs {
+                    @for input in &shown.inputs {
+                        dt { code { (input.name) } @if let Some(from) = &input.from { span.hint { " from " code { (from) } } } }
                         dd {
-                            @match (&wire.binding, wire.binding.whole()) {
-                                (_, Some(reference)) => code { (reference) },
-                                (Binding::Literal(value), None) => code { (value) },
-                                (_, None) => code { (wire.binding.identity()) },
+                            @match &input.value {
+                                Ok(value) => (given(value)),
+                                Err(why) => p.note { (why) },
                             }
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A value: as it is when it is short, else folded.
+fn given(value: &Value) -> Markup {
+    let text = value.to_string();
+    html! {
+        @if text.len() <= SHORT { code { (text) } }
+        @else {
+            details {
+                summary { code { (text.chars().take(SHORT / 2).collect::<String>()) "…" } " " span.hint { (text.len()) " bytes" } }
+                (pretty(value))
             }
         }
     }

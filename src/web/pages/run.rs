@@ -184,7 +184,8 @@ fn folder(files: &[ReviewedFile], depth: usize, base: &str) -> Markup {
                 @let (name, is_folder) = part(&group[0]);
                 li {
                     @if is_folder {
-                        details open[group.len() <= 40] {
+                        @let path = group[0].file.path.split('/').take(depth + 1).collect::<Vec<_>>().join("/");
+                        details open[group.len() <= 40] data-key=(path) {
                             summary { code { (name) "/" } " " span.hint { (group.len()) } }
                             (folder(group, depth + 1, base))
                         }

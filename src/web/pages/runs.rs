@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{Problem, layout, page};
-use crate::engine::{Engine, Overview};
+use crate::engine::{Fleet, Overview};
 use crate::web::auth::Person;
 use crate::web::form::encode;
 use crate::web::state::App;
@@ -52,8 +52,8 @@ struct Found {
     cut: bool,
 }
 
-fn find(engine: &Engine, asked: &Asked) -> Result<Found, Problem> {
-    let all = engine.layout.all_runs()?;
+fn find(fleet: &Fleet, asked: &Asked) -> Result<Found, Problem> {
+    let all = fleet.runs()?;
     let mut rows = Vec::new();
     let mut at = asked.from.min(all.len());
     let stop = at.saturating_add(LOOKED_AT).min(all.len());
@@ -90,7 +90,8 @@ pub(in crate::web) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let wanted = asked.clone();
-    let found = app.blocking(move |engine| find(engine, &wanted)).await?;
+    let fleet = app.fleet.clone();
+    let found = app.blocking(move |_| find(&fleet, &wanted)).await?;
     let body = html! {
         h1 { "Runs" }
         (filter(&asked))
