@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::attempt::{self, Attempt, Report, Work};
+use super::crew::Job;
 use super::driver::Driver;
 use super::error::Error;
 use super::kept::place;
@@ -303,14 +304,19 @@ impl Driver {
             observer,
         )?;
         let redactor = self.redactor.clone();
-        let work = match self.work(id, key, &redactor) {
+        let mut work = match self.work(id, &key, &redactor) {
             Ok(work) => work,
             Err(failure) => {
                 return self.node_failed(id, &attempt::redacted(failure, &redactor), observer);
             }
         };
         let timeout = self.state.node(&self.plan, id).timeout;
-        self.in_flight.insert(id);
+        // The inputs are resolved: whatever is to be known of them is taken now.
+        let fingerprint = work
+            .inputs()
+            .filter(|_| !self.knows_secrets)
+            .map(|inputs| self.fingerprint_of(id, inputs));
+        self.in_flight.insert(id, fingerprint);
         let work = match work {
             Work::Light(call) => {
                 let (registry, schemas) = (&self.compiled.registry, self.compiled.output_schemas());
@@ -344,10 +350,15 @@ impl Driver {
             return Ok(());
         }
         self.journal.flush()?;
-        for attempt in self.to_begin.drain(..) {
-            attempt.begin(self.reports.0.clone());
+        let reports = &self.reports.0;
+        let begun = self.to_begin.drain(..);
+        let jobs: Vec<Job> = begun
+            .filter_map(|attempt| attempt.begin(reports.clone()))
+            .collect();
+        if jobs.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.crew.give(jobs).map_err(Error::Threads)
     }
 
     /// An attempt came back.
@@ -356,8 +367,8 @@ impl Driver {
         report: Report,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
-        self.in_flight.remove(&report.id);
         let id = report.id;
+        let known = self.in_flight.remove(&id).flatten();
         if !self.expects(id, report.attempt) {
             return Ok(());
         }
@@ -370,7 +381,7 @@ impl Driver {
             Ok(success) => success,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
-        let fingerprint = match self.fingerprint(id) {
+        let fingerprint = match known.map_or_else(|| self.fingerprint(id), Ok) {
             Ok(fingerprint) => fingerprint,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };

@@ -13,6 +13,7 @@ mod bench;
 mod cache;
 mod carry;
 mod compiled;
+mod crew;
 mod driver;
 mod ending;
 mod environment;
