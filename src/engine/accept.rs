@@ -74,12 +74,11 @@ impl Driver {
             stale: stale.clone(),
             by: self.engine.who.user.clone(),
         });
-        let data = super::driver::raw(&payload)?;
         let ts = self.engine.now();
         let round = self.state.round();
         let seq = self
             .journal
-            .append(payload.word(), ts, round, &data, true)?;
+            .append(payload.word(), ts, round, &payload, true)?;
         self.journal.sync().await?;
         let event = Event {
             seq,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::cache::{Cached, is_clean};
 use super::compiled::OutputSchemas;
+use super::crew::Job;
 use super::host::NodeHost;
 use super::kept::place;
 use super::target::{base_digest, check_target};
@@ -51,6 +52,17 @@ pub(super) enum Work {
     /// The driver does it at once.
     Light(Box<LightCall>),
     Beside(Beside),
+}
+
+impl Work {
+    /// The inputs of a tool that is called with them as they are.
+    pub(super) fn inputs(&mut self) -> Option<&mut Object> {
+        match self {
+            Self::Light(call) => Some(&mut call.inputs),
+            Self::Beside(Beside::Tool(call)) => Some(&mut call.inputs),
+            Self::Beside(_) => None,
+        }
+    }
 }
 
 /// What runs beside the driver.
@@ -246,14 +258,14 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Begins it beside the driver, which will be told how it ended. When the driver has stopped, nobody
-    /// listens, and nothing is lost.
-    pub(super) fn begin(self, reports: mpsc::UnboundedSender<Report>) {
+    /// Begins it beside the driver, which will be told how it ended; or gives what a thread is to do for it.
+    /// When the driver has stopped, nobody listens, and nothing is lost.
+    pub(super) fn begin(self, reports: mpsc::UnboundedSender<Report>) -> Option<Job> {
         match self.work {
             // Nobody waits for a tool but the driver: no task has to pass on what the tool's thread says.
             Beside::Tool(tool) if self.timeout.is_none() => {
                 let Self { id, attempt, .. } = self;
-                tokio::task::spawn_blocking(move || {
+                Some(Box::new(move || {
                     let called = std::panic::AssertUnwindSafe(|| {
                         tool.call(&self.redactor, &self.blobs, &self.workspace)
                     });
@@ -268,12 +280,13 @@ impl Attempt {
                         stopped,
                     };
                     reports.send(report).ok();
-                });
+                }))
             }
             _ => {
                 tokio::spawn(async move {
                     reports.send(self.run().await).ok();
                 });
+                None
             }
         }
     }

@@ -68,7 +68,7 @@ pub(super) fn inputs(
 ) -> Result<Object, Failure> {
     let mut inputs = Object::new();
     for wire in &node.inputs {
-        if wire.binding.uses().iter().any(skip) {
+        if wire.binding.reads(skip) {
             continue;
         }
         if let Some(value) = input(node, wire, dialect, scope, secrets)? {
@@ -99,14 +99,13 @@ pub(super) fn input(
         .eval(scope)
         .map_err(|error| Failure::new(format!("its input `{}`: {error}", wire.port)))?;
     // A closed tool's optional input that comes from a node without output is left out.
-    let from_nothing = value.is_null()
-        && !wire.required
-        && wire.binding.uses().iter().any(|used| used.node().is_some());
+    let from_nothing =
+        value.is_null() && !wire.required && wire.binding.reads(|used| used.node().is_some());
     if from_nothing && !is_open(node) {
         return Ok(None);
     }
     // A secret's name stands in for it here, and need not look like it.
-    let named = secrets == Secrets::Name && wire.binding.uses().iter().any(Use::is_secret);
+    let named = secrets == Secrets::Name && wire.binding.reads_secret();
     if let (false, Some(violation)) = (named, wire.schema.check(&value).into_iter().next()) {
         return Err(Failure::new(format!(
             "its input `{}` does not fit: {violation}",

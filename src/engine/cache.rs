@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::bench::{Bench, Seat};
-use crate::expr::{Secrets, Use};
+use crate::expr::Secrets;
 use crate::plan::{PlanNode, Step};
 use crate::port::{Effect, Failure, Outcome};
 use crate::store::Cache;
@@ -80,7 +80,7 @@ impl Bench<'_> {
 
 fn reads_secret(node: &PlanNode) -> bool {
     let mut bindings = node.bindings().into_iter();
-    bindings.any(|binding| binding.uses().iter().any(Use::is_secret))
+    bindings.any(crate::expr::Binding::reads_secret)
 }
 
 /// Whether nothing in an outcome has to be taken out of it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::attempt::Report;
+use super::crew::Job;
 use super::driver::Driver;
 use super::error::Error;
 use super::ground::{Ground, Start};
@@ -330,10 +331,15 @@ impl Driver {
             return Ok(());
         }
         self.journal.flush()?;
-        for attempt in self.to_begin.drain(..) {
-            attempt.begin(self.reports.0.clone());
+        let reports = &self.reports.0;
+        let begun = self.to_begin.drain(..);
+        let jobs: Vec<Job> = begun
+            .filter_map(|attempt| attempt.begin(reports.clone()))
+            .collect();
+        if jobs.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.crew.give(jobs).map_err(Error::Threads)
     }
 
     /// An attempt came back.
@@ -342,8 +348,8 @@ impl Driver {
         report: Report,
         observer: &mut dyn Observer,
     ) -> Result<(), Error> {
-        self.in_flight.remove(&report.id);
         let id = report.id;
+        let known = self.in_flight.remove(&id).flatten();
         if !self.expects(id, report.attempt) {
             return Ok(());
         }
@@ -356,7 +362,7 @@ impl Driver {
             Ok(success) => success,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };
-        let fingerprint = match self.fingerprint(id) {
+        let fingerprint = match known.map_or_else(|| self.fingerprint(id), Ok) {
             Ok(fingerprint) => fingerprint,
             Err(failure) => return self.node_failed(id, &failure, observer),
         };

@@ -1,7 +1,7 @@
 //! [`Driver`]: owns a run. Asks the state what is to be done, does it, journals what happened.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, Report};
 use super::compiled::Compiled;
+use super::crew::Crew;
 use super::environment::Engine;
 use super::error::Error;
 use super::fleet::Lease;
@@ -19,12 +20,14 @@ use super::inbox::{Judge, Request, Verdict, judge};
 use super::observer::{Notice, Observer};
 use super::open::{OpenRun, Replayed, Told};
 use super::scope::Values;
+use super::secrets::names_any;
 use crate::plan::Plan;
 use crate::run::{
     Action, Event, InstanceId, NodeState, Payload, RunResumed, RunStarted, RunState, Status,
 };
 use crate::store::{Blobs, Inbox, Journal, RunDir, RunLock};
 use crate::tool::Redactor;
+use crate::value::Digest;
 
 /// How often the inbox is looked at; there is no portable way to be told.
 const INBOX_POLL: Duration = Duration::from_millis(200);
@@ -111,8 +114,11 @@ pub struct Driver {
     pub(super) cancel: (watch::Sender<bool>, watch::Receiver<bool>),
     /// Attempts whose start is journaled and not written yet: they begin together.
     pub(super) to_begin: Vec<Attempt>,
-    /// Attempts that were begun and have not reported.
-    pub(super) in_flight: BTreeSet<InstanceId>,
+    /// Where tools run.
+    pub(super) crew: Crew,
+    /// Attempts that were begun and have not reported, with what their outputs will be functions of, if
+    /// that is known already.
+    pub(super) in_flight: BTreeMap<InstanceId, Option<Digest>>,
     pub(super) torn: u64,
     /// Whether a driver before this one was publishing when it was cut off.
     pub(super) cut_off: bool,
@@ -122,15 +128,9 @@ pub struct Driver {
     pub(super) missing_secrets: Option<String>,
     /// What time it is for a run that may be gone through again: that of the last thing that came in.
     pub(super) clock: Option<Timestamp>,
+    /// Whether inputs as tools see them are not always what is written down of them.
+    pub(super) knows_secrets: bool,
     _lock: RunLock,
-}
-
-pub(super) fn raw(payload: &Payload) -> Result<Box<serde_json::value::RawValue>, Error> {
-    payload.to_raw().map_err(|error| Error::Record {
-        seq: 0,
-        event: payload.word().to_owned(),
-        message: error.to_string(),
-    })
 }
 
 impl Driver {
@@ -153,6 +153,7 @@ impl Driver {
         Self {
             redactor: engine.redactor(&plan),
             missing_secrets: engine.missing_secrets(&plan),
+            knows_secrets: names_any(&plan),
             engine: engine.clone(),
             inbox: Inbox::new(dir.inbox()),
             dir,
@@ -167,7 +168,8 @@ impl Driver {
             reports: mpsc::unbounded_channel(),
             cancel: watch::channel(false),
             to_begin: Vec::new(),
-            in_flight: BTreeSet::new(),
+            crew: Crew::default(),
+            in_flight: BTreeMap::new(),
             torn: 0,
             cut_off: false,
             clock: None,
@@ -229,11 +231,10 @@ impl Driver {
     ) -> Result<u64, Error> {
         let payload = payload.into();
         let ts = self.now();
-        let data = raw(&payload)?;
         let round = self.state.round();
         let seq = self
             .journal
-            .append(payload.word(), ts, round, &data, sync)?;
+            .append(payload.word(), ts, round, &payload, sync)?;
         let event = Event {
             seq,
             ts,

@@ -42,6 +42,9 @@ pub enum Error {
     /// The request does not fit the run.
     #[error("{0}")]
     Refused(String),
+    /// The system gives no thread to run a tool on.
+    #[error("cannot start a thread for a tool: {0}; the run can be resumed")]
+    Threads(#[source] std::io::Error),
     /// The state asks for nothing and has not ended.
     #[error(
         "the run can neither go on nor end; this is a mistake in flowctl, please report it with the run's journal"

@@ -67,14 +67,19 @@ impl Ground for Here {
     ) -> Result<(), Error> {
         let Start { id, attempt, key } = start;
         let redactor = driver.redactor.clone();
-        let work = match driver.work(id, &key, &redactor) {
+        let mut work = match driver.work(id, &key, &redactor) {
             Ok(work) => work,
             Err(failure) => {
                 return driver.node_failed(id, &attempt::redacted(failure, &redactor), observer);
             }
         };
         let timeout = driver.state.node(&driver.plan, id).timeout;
-        driver.in_flight.insert(id);
+        // The inputs are resolved: whatever is to be known of them is taken now.
+        let fingerprint = work
+            .inputs()
+            .filter(|_| !driver.knows_secrets)
+            .map(|inputs| driver.fingerprint_of(id, inputs));
+        driver.in_flight.insert(id, fingerprint);
         let work = match work {
             Work::Light(call) => {
                 let (registry, schemas) =

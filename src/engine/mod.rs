@@ -14,6 +14,7 @@ mod bench;
 mod cache;
 mod carry;
 mod compiled;
+mod crew;
 mod driver;
 mod ending;
 mod environment;

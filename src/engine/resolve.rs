@@ -94,24 +94,35 @@ impl Driver {
 
     /// What an output is a function of: tool, content and inputs, with secrets by name.
     pub(super) fn fingerprint(&self, id: InstanceId) -> Result<Digest, Failure> {
+        let mut inputs = self.inputs(id, Secrets::Name, false)?;
+        Ok(self.fingerprint_of(id, &mut inputs))
+    }
+
+    /// The same of inputs that are resolved and hold no secret; they stay as they are.
+    pub(super) fn fingerprint_of(&self, id: InstanceId, inputs: &mut Object) -> Digest {
         let node = self.state.node(&self.plan, id);
-        let inputs = self.inputs(id, Secrets::Name, false)?;
         // A `foreach` itself is also a function of what its items are functions of.
         let items = self.state.items(id).map(|item| {
             let fingerprint = self.state.instance(item).fingerprint;
             fingerprint.map_or(Value::Null, |digest| digest.to_string().into())
         });
-        let of: Object = [
+        let mut of: Object = [
             ("tool", Value::from(node.kind())),
             ("content", node.digest().to_string().into()),
-            ("inputs", Value::Object(inputs)),
             ("items", items.collect()),
             ("approval", self.approval(id).unwrap_or_default()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-        Ok(Digest::of_value(&Value::Object(of)))
+        let lent = Value::Object(std::mem::take(inputs));
+        of.insert("inputs".to_owned(), lent);
+        let mut of = Value::Object(of);
+        let fingerprint = Digest::of_value(&of);
+        if let Value::Object(lent) = of["inputs"].take() {
+            *inputs = lent;
+        }
+        fingerprint
     }
 
     /// The files of the nodes before one, with what is in the workspace in their place now.

@@ -10,7 +10,7 @@ use super::environment::Engine;
 use super::error::Error;
 use super::kept::Kept;
 use super::secrets::secret_variable;
-use crate::expr::{EvalError, Head, Scope, Secrets};
+use crate::expr::{EvalError, Head, Reference, Scope, Secrets};
 use crate::plan::Plan;
 use crate::run::{InstanceId, RunState};
 use crate::value::{Object, Value};
@@ -108,6 +108,16 @@ impl RunScope<'_> {
             })
     }
 
+    /// What a node, or its stand-in, has given.
+    fn given(&self, name: &crate::id::NodeName) -> Result<Option<Arc<Value>>, EvalError> {
+        let id = self.find(name).ok_or_else(|| {
+            let head = Head::Output(name.clone());
+            missing(&head, "there is no such node")
+        })?;
+        let output = self.state.output_of(self.plan, id);
+        output.map(|output| self.load(output.seq)).transpose()
+    }
+
     /// The inputs of the flow that the expression stands in.
     fn flow_inputs(&self) -> Result<Option<Arc<Value>>, EvalError> {
         let parent = match self.at {
@@ -158,6 +168,17 @@ fn missing(head: &Head, message: &str) -> EvalError {
 }
 
 impl Scope for RunScope<'_> {
+    fn reference(&self, reference: &Reference) -> Result<Value, EvalError> {
+        let Head::Output(name) = &reference.head else {
+            return reference.of(&*self.head(&reference.head)?);
+        };
+        // Of an output only what is asked for is copied: it may be large.
+        match self.given(name)? {
+            Some(output) => reference.of(&output),
+            None => reference.of(&Value::Null),
+        }
+    }
+
     fn head(&self, head: &Head) -> Result<Cow<'_, Value>, EvalError> {
         Ok(match head {
             Head::Input(name) => {
@@ -168,13 +189,8 @@ impl Scope for RunScope<'_> {
                 Cow::Owned(value.ok_or_else(|| missing(head, "the flow has no such input"))?)
             }
             Head::Output(name) => {
-                let id = self
-                    .find(name)
-                    .ok_or_else(|| missing(head, "there is no such node"))?;
-                match self.state.output_of(self.plan, id) {
-                    Some(output) => Cow::Owned((*self.load(output.seq)?).clone()),
-                    None => Cow::Owned(Value::Null),
-                }
+                let output = self.given(name)?;
+                Cow::Owned(output.map_or(Value::Null, |output| (*output).clone()))
             }
             Head::RunId => Cow::Owned(Value::String(self.run.to_owned())),
             Head::Item => Cow::Owned(

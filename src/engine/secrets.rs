@@ -148,6 +148,11 @@ impl Engine {
     }
 }
 
+/// Whether a flow names any secret.
+pub(super) fn names_any(plan: &Plan) -> bool {
+    named(plan).next().is_some()
+}
+
 /// The secrets that the nodes of a flow name, and who is told of its runs.
 fn named(plan: &Plan) -> impl Iterator<Item = &str> {
     let nodes = plan.scopes().flat_map(|scope| &scope.nodes);

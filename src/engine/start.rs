@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::away::Away;
 use super::compiled::Compiled;
-use super::driver::{Driver, raw};
+use super::driver::Driver;
 use super::environment::Engine;
 use super::error::Error;
 use super::open::{Replay, Replayed, Told};
@@ -65,14 +65,13 @@ impl Engine {
             approvers,
         };
         let payload = Payload::from(started.clone());
-        let data = raw(&payload)?;
         let ts = self.now();
         let journal = Journal::create(
             &dir.journal(),
             dir.id.as_str(),
             payload.word(),
             ts,
-            &data,
+            &payload,
             &blobs,
         )?;
         let mut state = RunState::new(&compiled.plan);

@@ -155,6 +155,26 @@ impl Binding {
         uses
     }
 
+    /// Whether something that the binding reads is of a kind.
+    pub fn reads(&self, is: impl FnMut(&Use<'_>) -> bool) -> bool {
+        let mut is = is;
+        match self {
+            Self::Literal(_) | Self::Text(Text::Plain(_)) => false,
+            // What most bindings are.
+            Self::Text(Text::Whole(reference)) => is(&Use::Reference(reference)),
+            _ => self.uses().iter().any(is),
+        }
+    }
+
+    /// Whether a secret is read.
+    #[must_use]
+    pub fn reads_secret(&self) -> bool {
+        self.reads(|used| match used {
+            Use::Reference(reference) => matches!(reference.head, Head::Secret(_)),
+            Use::Root(..) | Use::Node(..) => false,
+        })
+    }
+
     fn collect<'a>(&'a self, uses: &mut Vec<Use<'a>>) {
         match self {
             Self::Literal(_) | Self::Text(Text::Plain(_)) => {}

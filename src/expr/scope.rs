@@ -43,6 +43,25 @@ pub enum Secrets {
     Name,
 }
 
+impl Reference {
+    /// What it is of the value that its head stands for.
+    ///
+    /// # Errors
+    /// When the path leads nowhere.
+    pub fn of(&self, value: &Value) -> Result<Value, EvalError> {
+        let lenient = !self.path.is_property();
+        if lenient && value.is_null() && matches!(self.head, Head::Output(_)) {
+            // A bypassed node has no output; what is taken of nothing is nothing. To Prompt Flow
+            // that is an error.
+            return Ok(Value::Null);
+        }
+        self.path.apply(value).map_err(|message| EvalError::Path {
+            reference: self.to_string(),
+            message,
+        })
+    }
+}
+
 /// Gives the values that heads stand for.
 pub trait Scope {
     /// The value of a head. An output of a node that did not run is `null`.
@@ -57,19 +76,7 @@ pub trait Scope {
     /// When the head has no value or the path leads nowhere.
     fn reference(&self, reference: &Reference) -> Result<Value, EvalError> {
         let value = self.head(&reference.head)?;
-        let lenient = !reference.path.is_property();
-        if lenient && value.is_null() && matches!(reference.head, Head::Output(_)) {
-            // A bypassed node has no output; what is taken of nothing is nothing. To Prompt Flow
-            // that is an error.
-            return Ok(Value::Null);
-        }
-        reference
-            .path
-            .apply(&value)
-            .map_err(|message| EvalError::Path {
-                reference: reference.to_string(),
-                message,
-            })
+        reference.of(&value)
     }
 
     /// The output of a node.

@@ -47,7 +47,7 @@ macro_rules! payloads {
             /// # Errors
             /// Never for values that this program makes; serde's signature says it could.
             pub fn to_raw(&self) -> serde_json::Result<Box<RawValue>> {
-                match self { $(Self::$name(data) => serde_json::value::to_raw_value(data),)+ }
+                serde_json::value::to_raw_value(self)
             }
 
             /// The value of the record that is in a file of its own.
@@ -69,6 +69,13 @@ macro_rules! payloads {
                     $($word => serde_json::from_str(data.get()).map(|data| Some(Self::$name(data))),)+
                     _ => Ok(None),
                 }
+            }
+        }
+
+        /// Its data; the word stands beside it.
+        impl Serialize for Payload {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Self::$name(data) => data.serialize(serializer),)+ }
             }
         }
 

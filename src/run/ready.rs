@@ -132,15 +132,12 @@ impl RunState {
             return prompt_flow_bypass(scope, node, without);
         }
         for wire in node.inputs.iter().filter(|wire| wire.required) {
-            let missing = wire
-                .binding
-                .uses()
-                .iter()
-                .filter_map(Use::node)
-                .find_map(|name| {
-                    let from = scope.find(&name)?;
-                    without(from).then_some(name)
-                });
+            let mut missing = None;
+            wire.binding.reads(|used| {
+                let name = used.node();
+                missing = name.filter(|name| scope.find(name).is_some_and(&without));
+                missing.is_some()
+            });
             if let Some(name) = missing {
                 return Some(format!(
                     "`{}` comes from `{name}`, which has no output",

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::blobs::Blobs;
@@ -146,7 +146,7 @@ impl Journal {
         run: &str,
         event: &str,
         ts: Timestamp,
-        data: &RawValue,
+        data: &(impl Serialize + ?Sized),
         blobs: &Arc<Blobs>,
     ) -> Result<Self, Error> {
         let first = Draft {
@@ -158,7 +158,7 @@ impl Journal {
             data,
         };
         let mut bytes = Vec::new();
-        let hash = encode(&first, GENESIS, &mut bytes);
+        let hash = encode(&first, GENESIS, &mut bytes)?;
         if !atomic::create_new(path, &bytes)? {
             return Err(Error::Exists(run.to_owned()));
         }
@@ -305,7 +305,7 @@ impl Journal {
         event: &str,
         ts: Timestamp,
         round: u32,
-        data: &RawValue,
+        data: &(impl Serialize + ?Sized),
         sync: bool,
     ) -> Result<u64, Error> {
         self.check()?;
@@ -319,7 +319,7 @@ impl Journal {
             data,
         };
         let before = self.unsent.len();
-        self.hash = encode(&draft, &self.hash, &mut self.unsent);
+        self.hash = encode(&draft, &self.hash, &mut self.unsent)?;
         self.next_seq += 1;
         self.places.push(self.unsent.len() - before);
         let line = &self.unsent[before..];
@@ -543,6 +543,8 @@ fn write_all(sink: &Sink, queue: &mpsc::Receiver<Job>) {
 mod tests {
     use std::fs;
     use std::path::PathBuf;
+
+    use serde_json::value::RawValue;
 
     use super::super::scan::{read, verify};
     use super::*;

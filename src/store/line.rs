@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::error::Error;
 use super::scan::RecordRef;
 use crate::value::Digest;
 
@@ -22,14 +23,14 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 const TAIL: usize = 9 + 64 + 2;
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct Head<'a, T: ?Sized> {
     v: u64,
     seq: u64,
     ts: &'a Timestamp,
     run: &'a str,
     event: &'a str,
     round: u32,
-    data: &'a RawValue,
+    data: &'a T,
 }
 
 /// A parsed line; `data` borrows from it.
@@ -62,17 +63,22 @@ impl Line<'_> {
 }
 
 /// What a new line says.
-pub(super) struct Draft<'a> {
+pub(super) struct Draft<'a, T: ?Sized> {
     pub(super) seq: u64,
     pub(super) ts: Timestamp,
     pub(super) run: &'a str,
     pub(super) event: &'a str,
     pub(super) round: u32,
-    pub(super) data: &'a RawValue,
+    pub(super) data: &'a T,
 }
 
-/// Writes a line after what is there, newline included, and gives its hash.
-pub(super) fn encode(draft: &Draft<'_>, previous: &str, into: &mut Vec<u8>) -> String {
+/// Writes a line after what is there, newline included, and gives its hash. What cannot be written as JSON
+/// leaves nothing.
+pub(super) fn encode<T: Serialize + ?Sized>(
+    draft: &Draft<'_, T>,
+    previous: &str,
+    into: &mut Vec<u8>,
+) -> Result<String, Error> {
     let head = Head {
         v: FORMAT_VERSION,
         seq: draft.seq,
@@ -83,15 +89,20 @@ pub(super) fn encode(draft: &Draft<'_>, previous: &str, into: &mut Vec<u8>) -> S
         data: draft.data,
     };
     let begin = into.len();
-    into.reserve(draft.data.get().len() + 256);
-    serde_json::to_writer(&mut *into, &head).expect("plain data becomes JSON");
+    if let Err(error) = serde_json::to_writer(&mut *into, &head) {
+        into.truncate(begin);
+        let event = draft.event;
+        return Err(Error::Writer(format!(
+            "`{event}` cannot be written as JSON: {error}"
+        )));
+    }
     // The closing brace comes after the hash.
     into.pop();
     let hash = chain(previous, &into[begin..]);
     into.extend_from_slice(b",\"hash\":\"");
     into.extend_from_slice(hash.as_bytes());
     into.extend_from_slice(b"\"}\n");
-    hash
+    Ok(hash)
 }
 
 /// Parses a line, without its newline, and checks its hash.

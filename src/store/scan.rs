@@ -519,7 +519,7 @@ mod tests {
                 data: &data,
             };
             starts.push(bytes.len());
-            head = encode(&draft, &head, &mut bytes);
+            head = encode(&draft, &head, &mut bytes).expect("it is JSON");
         }
         (bytes, starts)
     }

@@ -74,8 +74,13 @@ mod tests {
         };
         let mut ours = spawn(&dir.path().join("r"));
         let mut stranger = spawn(&dir.path().join("r2"));
-        end_left_behind(&dir.path().join("r"));
-        assert!(!ours.wait().expect("it ended").success());
+        // What has only just begun may not have its environment yet.
+        let ended = (0..200).find_map(|_| {
+            end_left_behind(&dir.path().join("r"));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            ours.try_wait().expect("it can be asked")
+        });
+        assert!(!ended.expect("it ended").success());
         assert!(stranger.try_wait().expect("it can be asked").is_none());
         stranger.kill().expect("it can be ended");
         stranger.wait().expect("it ended");

@@ -299,7 +299,8 @@ fn trouble(error: &Error) -> Outcome {
             error,
             store::Error::Io { .. } | store::Error::Writer(_) | store::Error::Locked { .. }
         ),
-        Error::Evidence(_) | Error::Away(_) => true,
+        // Threads come back.
+        Error::Evidence(_) | Error::Away(_) | Error::Threads(_) => true,
         Error::Invalid(_)
         | Error::Replay(_)
         | Error::Record { .. }

@@ -192,7 +192,7 @@ impl Ground for Distant<'_> {
             Err(failure) => return driver.node_failed(id, &failure, observer),
         };
         let assignment = parcel.send(&self.objects).await?;
-        driver.in_flight.insert(id);
+        driver.in_flight.insert(id, None);
         let target = RequestTarget::service(node_service(assignment.pool.as_deref()), "exec");
         let call = self
             .ctx

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use restate_sdk::context::RequestTarget;
 use restate_sdk::prelude::*;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::super::away::{Away, Life};
-use super::super::driver::{Driver, raw};
+use super::super::driver::Driver;
 use super::super::environment::Engine;
 use super::super::error::Error;
 use super::super::inbox::{Judge, judge};
@@ -246,10 +247,11 @@ async fn answer(
             people: &people(),
         };
         let judged = judge(&by, &request, now);
-        let written = judged
-            .into_iter()
-            .map(|payload| Ok((payload.word().to_owned(), raw(&payload)?)));
-        written.collect::<Result<Vec<_>, Error>>()
+        let written = judged.into_iter().map(|payload| {
+            let data = serde_json::value::to_raw_value(&payload).map_err(away)?;
+            Ok((payload.word().to_owned(), data))
+        });
+        written.collect::<Result<Vec<(String, Box<RawValue>)>, Error>>()
     });
     for (word, data) in step.await? {
         let payload = Payload::parse(&word, &data).map_err(away)?;
