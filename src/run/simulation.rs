@@ -702,7 +702,9 @@ impl<'a> Simulated<'a> {
                 self.now += jiff::SignedDuration::from_hours(hours);
             }
             let patient = self.roll(2) == 0 && self.state.status() != Status::Paused;
-            let gate = self.state.waiting().next().filter(|_| !patient);
+            // Once work is sent back nobody's answer counts until it comes anew.
+            let heard = self.state.sent_back().is_none();
+            let gate = self.state.waiting().next().filter(|_| !patient && heard);
             let next = self.state.next(self.plan, self.now, 2);
             let again = self.state.next(self.plan, self.now, 2);
             assert_eq!(next, again, "asking changes nothing");

@@ -258,7 +258,7 @@ fn unknown_key() {
     3 |   - { name: B, type: approval, colour: red }
       |                                ^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (30 in all)
 
     error: 2 errors
     "#);
@@ -437,7 +437,7 @@ fn bad_name() {
       = help: begin with a letter or `_`, go on with letters, digits, `_` or `-`
 
     error[flow::bad-name]: `big one` cannot name a pool of workers
-     --> flow.yaml:5:61
+     --> flow.yaml:5:58
       |
     5 |   - { name: a, type: process, command: [a], worker_pool: big one }
       |                                                          ^^^^^^^
@@ -1240,7 +1240,7 @@ outputs:
     4 |   - { name: Count, type: skill, retries: 3 }
       |                                 ^^^^^^^
       |
-      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (29 in all)
+      = help: the keys are `name`, `type`, `description`, `persona`, `model`, `skill`, `tool`, `flow`, `command`, `cwd`, `env`, `output`, … (30 in all)
 
     error[expr::unknown-node]: unknown node `Cuont`
      --> flow.yaml:5:51
