@@ -421,7 +421,7 @@ impl Driver {
         &mut self,
         observer: &mut dyn Observer,
     ) -> Result<Vec<(String, Verdict)>, Error> {
-        let mut verdicts = Vec::new();
+        let (mut verdicts, mut late) = (Vec::new(), Vec::new());
         let requests = self.inbox.list::<Request>()?;
         if requests.is_empty() {
             return Ok(verdicts);
@@ -466,14 +466,22 @@ impl Driver {
             }
             // Only what is on disk is acknowledged.
             self.journal.sync().await?;
-            self.inbox.remove(&file)?;
+            if self.state.status().ended() && self.state.sealed() {
+                late.push(file);
+            } else {
+                self.inbox.remove(&file)?;
+            }
             observer.settled(request.id(), &verdict);
             verdicts.push((request.id().to_owned(), verdict));
         }
         self.state.set_durable(&self.plan, self.journal.durable());
-        // Nothing else will bring an answer that comes too late into the evidence.
-        if self.state.status().ended() && self.state.sealed() && !verdicts.is_empty() {
+        // Nothing else will bring an answer that comes too late into the evidence; until that is done
+        // it stays, so that a crash in between is made up for.
+        if !late.is_empty() {
             self.project(None)?;
+            for file in late {
+                self.inbox.remove(&file)?;
+            }
         }
         Ok(verdicts)
     }
