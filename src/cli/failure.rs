@@ -123,6 +123,8 @@ impl From<engine::Error> for Failure {
             engine::Error::Evidence(error) => error.into(),
             engine::Error::Secrets(_) => Self::usage(error.to_string())
                 .help("set the variables, or give `--secrets-file`; every node waits for them, so that none prints one unseen"),
+            engine::Error::Away(_) => Self::new(Exit::UNEXPECTED, error.to_string())
+                .help("`flowctl worker --doctor` looks at all that has to work for it, and says what to do"),
             engine::Error::Output { .. } => Self::new(Exit::UNEXPECTED, error.to_string()).help(
                 "nothing was changed; put the file back from a copy: the evidence bundle of an ended run has it in `outputs/`",
             ),

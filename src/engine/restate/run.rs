@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use super::super::away::{Away, Life};
 use super::super::driver::Driver;
-use super::super::environment::Engine;
+use super::super::environment::{Engine, in_millis};
 use super::super::error::Error;
-use super::super::inbox::{Judge, judge};
+use super::super::ground::Ground as _;
+use super::super::inbox::{Judge, Request, judge};
 use super::super::notify::tell;
 use super::super::observer::{Notice, Observer};
 use super::INBOX;
@@ -83,14 +84,12 @@ async fn live(
     ctx: &WorkflowContext<'_>,
     life: &Life,
 ) -> Result<String, Error> {
-    use super::super::ground::Ground as _;
-
     let clock = engine.clock;
     let began = ground
         .step("look at the clock", move || Ok(clock()))
         .await?;
     let mut driver = taken(engine, life).await?;
-    driver.clock = Some(super::super::environment::in_millis(began));
+    driver.clock = Some(in_millis(began));
     // The secrets of nodes are with the workers that run them.
     driver.missing_secrets = None;
     let quiet = &mut Quiet;
@@ -212,7 +211,7 @@ async fn take(driver: &mut Driver, ground: &mut Distant<'_>, input: Input) -> Re
 }
 
 fn later(driver: &mut Driver, at: jiff::Timestamp) {
-    let at = super::super::environment::in_millis(at);
+    let at = in_millis(at);
     driver.clock = driver.clock.max(Some(at));
 }
 
@@ -220,10 +219,8 @@ fn later(driver: &mut Driver, at: jiff::Timestamp) {
 async fn answer(
     driver: &mut Driver,
     ground: &mut Distant<'_>,
-    request: super::super::inbox::Request,
+    request: Request,
 ) -> Result<(), Error> {
-    use super::super::ground::Ground as _;
-
     if driver.state.knows_decision(request.id()) {
         return Ok(());
     }
@@ -269,8 +266,6 @@ async fn close(
     ctx: &WorkflowContext<'_>,
     life: &Life,
 ) -> Result<(), Error> {
-    use super::super::ground::Ground as _;
-
     driver.journal.sync().await?;
     let target = RequestTarget::object(INBOX, life.name.clone(), "over");
     let told = ctx.request::<_, u64>(target, life.number).call().await;
@@ -304,8 +299,6 @@ async fn close(
 
 /// Tells whom the flow says that the run stands where it stands.
 async fn notify(ground: &mut Distant<'_>, driver: &mut Driver) -> Result<(), Error> {
-    use super::super::ground::Ground as _;
-
     if driver.plan.root().notify.is_empty() {
         return Ok(());
     }
