@@ -132,7 +132,7 @@ async fn live(
         }
         if driver.state.status() == Status::Paused && told != driver.state.last_seq() {
             told = driver.state.last_seq();
-            notify(ground, &mut driver).await?;
+            Told::of(&driver).tell(ground).await?;
         }
         if leaving && driver.in_flight.is_empty() {
             break;
@@ -144,8 +144,7 @@ async fn live(
         let input = ground.next().await?;
         leaving |= take(&mut driver, ground, input).await?;
     }
-    close(&mut driver, ground, ctx, life).await?;
-    Ok(driver.state.status().word().to_owned())
+    close(driver, ground, ctx, life).await
 }
 
 /// Takes the run up where it was given away, and goes through it again from there.
@@ -261,11 +260,11 @@ async fn answer(
 
 /// The end of a life: what came too late is answered, and the run is given back.
 async fn close(
-    driver: &mut Driver,
+    mut driver: Driver,
     ground: &mut Distant<'_>,
     ctx: &WorkflowContext<'_>,
     life: &Life,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     driver.journal.sync().await?;
     let target = RequestTarget::object(INBOX, life.name.clone(), "over");
     let told = ctx.request::<_, u64>(target, life.number).call().await;
@@ -273,7 +272,7 @@ async fn close(
     let before = driver.state.last_seq();
     while ground.taken < told {
         let input = ground.next().await?;
-        take(driver, ground, input).await?;
+        take(&mut driver, ground, input).await?;
     }
     if driver.state.last_seq() != before {
         driver.journal.sync().await?;
@@ -281,7 +280,10 @@ async fn close(
             driver.written(ground, None).await?;
         }
     }
-    let dir = driver.dir.clone();
+    let status = driver.state.status().word().to_owned();
+    let (told, dir) = (Told::of(&driver), driver.dir.clone());
+    // Whoever reads that it is given back finds nobody at it.
+    drop(driver);
     let number = life.number;
     let step = ground.step("give the run back", move || {
         if let Some(note) = Away::has(&dir)?.filter(|note| note.life.number == number) {
@@ -294,23 +296,47 @@ async fn close(
         Ok(())
     });
     step.await?;
-    notify(ground, driver).await
+    told.tell(ground).await?;
+    Ok(status)
 }
 
-/// Tells whom the flow says that the run stands where it stands.
-async fn notify(ground: &mut Distant<'_>, driver: &mut Driver) -> Result<(), Error> {
-    if driver.plan.root().notify.is_empty() {
-        return Ok(());
+/// What telling of a run needs.
+struct Told {
+    engine: Engine,
+    dir: RunDir,
+    /// Whether the flow says that anybody is to be told.
+    anybody: bool,
+}
+
+impl Told {
+    fn of(driver: &Driver) -> Self {
+        Self {
+            engine: driver.engine.clone(),
+            dir: driver.dir.clone(),
+            anybody: !driver.plan.root().notify.is_empty(),
+        }
     }
-    let (engine, dir) = (driver.engine.clone(), driver.dir.clone());
-    let step = ground.step("tell of it", move || {
-        let run = engine.read_run(&dir)?;
-        let (_never, stop) = watch::channel(false);
-        let told = tell(&engine, &run, None, stop);
-        tokio::runtime::Handle::current().block_on(told)
-    });
-    for failure in step.await? {
-        tracing::warn!(run = driver.dir.id.as_str(), "{failure}");
+
+    /// Tells whom the flow says that the run stands where it stands.
+    async fn tell(self, ground: &mut Distant<'_>) -> Result<(), Error> {
+        let Self {
+            engine,
+            dir,
+            anybody,
+        } = self;
+        if !anybody {
+            return Ok(());
+        }
+        let run = dir.id.clone();
+        let step = ground.step("tell of it", move || {
+            let run = engine.read_run(&dir)?;
+            let (_never, stop) = watch::channel(false);
+            let told = tell(&engine, &run, None, stop);
+            tokio::runtime::Handle::current().block_on(told)
+        });
+        for failure in step.await? {
+            tracing::warn!(run = run.as_str(), "{failure}");
+        }
+        Ok(())
     }
-    Ok(())
 }
