@@ -156,7 +156,7 @@ impl<'a> Distant<'a> {
 }
 
 /// A step is tried for as long as it takes: what keeps it from succeeding is the machine's trouble.
-fn for_ever() -> RunRetryPolicy {
+pub(super) fn for_ever() -> RunRetryPolicy {
     RunRetryPolicy::new()
         .exponentiation_factor(2.0)
         .max_delay(Duration::from_secs(10))

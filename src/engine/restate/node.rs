@@ -41,8 +41,10 @@ pub(super) struct Hands {
     reason = "the other form cannot be served under several names"
 )]
 mod service {
+    use restate_sdk::context::RunFuture as _;
     use restate_sdk::prelude::*;
 
+    use super::super::ground::for_ever;
     use super::{Assignment, Done, Hands};
 
     #[restate_sdk::service]
@@ -56,10 +58,17 @@ mod service {
         /// tries again, on this worker or another.
         async fn exec(
             &self,
-            _ctx: Context<'_>,
+            ctx: Context<'_>,
             Json(assignment): Json<Assignment>,
         ) -> HandlerResult<Json<Done>> {
-            Ok(Json(Box::pin(self.clone().attempt(assignment)).await?))
+            let hands = self.clone();
+            // As a step, and not as the handler itself: a handler whose answer was kept while the server
+            // died is gone through again, and must then come to the same answer without doing it again.
+            let attempt = ctx.run(move || async move {
+                let done = Box::pin(hands.attempt(assignment)).await?;
+                Ok(Json(done))
+            });
+            Ok(attempt.name("attempt").retry_policy(for_ever()).await?)
         }
     }
 
