@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Code, Diagnostics, Source};
 
+    #[cfg(feature = "sign")]
     const ADA: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBnfRAllhM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh ada@laptop";
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -51,6 +51,7 @@ mod nodes;
 mod notify;
 #[cfg(all(feature = "web", target_os = "linux"))]
 mod pages;
+#[cfg(feature = "sign")]
 mod policy;
 mod processes;
 mod promptflow;

@@ -243,6 +243,7 @@ async fn post(web: &Web, request: &http::Request) -> (u32, Option<String>) {
 }
 
 #[cfg(not(feature = "llm"))]
+#[expect(clippy::unused_async, reason = "the same as with the feature")]
 async fn post(_: &Web, _: &http::Request) -> (u32, Option<String>) {
     let why = "this flowctl was built without HTTP; build it with `--features llm`";
     (0, Some(why.to_owned()))

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::home::Home;
 use super::{Codes, Surroundings};
-use crate::diagnostic::{Code as Problem, Diagnostic, Span, or_list};
+#[cfg(feature = "llm")]
+use crate::diagnostic::or_list;
+use crate::diagnostic::{Code as Problem, Diagnostic, Span};
 use crate::flow::{Flow, NodeDecl, Spanned};
 use crate::plan::Found;
 use crate::tool::library::Library;
-use crate::tool::{http, llm};
+#[cfg(feature = "llm")]
+use crate::tool::llm;
 
 /// A node and what lies around it.
 pub(super) struct Around<'a> {
@@ -70,21 +73,9 @@ impl Around<'_> {
         })
     }
 
-    /// Whether models can be asked at all.
-    pub(super) fn check_models(&self, what: &str, span: Span) -> Result<(), Found> {
-        if http::BUILT_IN {
-            return Ok(());
-        }
-        Err(self.broken(
-            Problem::NotSupported,
-            format!("{what} do not run: this flowctl was built without models"),
-            span,
-            "build it with `cargo install --path . --features llm`",
-        ))
-    }
-
     /// Whether there is such a connection, and a model may be asked through it. When the run has
     /// begun, only whoever drives it needs it.
+    #[cfg(feature = "llm")]
     pub(super) fn check_model_connection(&self, name: &Spanned<String>) -> Result<(), Found> {
         if self.library.is_kept() {
             return Ok(());

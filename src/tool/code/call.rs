@@ -6,13 +6,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::home::Home;
+#[cfg(feature = "llm")]
+use super::model::Model;
+#[cfg(feature = "llm")]
 use super::proposal::Proposal;
 use super::skill::SkillCall;
 use crate::plan::ToolInfo;
 use crate::port::{Failure, Outcome};
 use crate::tool::connection::Connection;
 use crate::tool::http::Web;
-use crate::tool::llm::{self, Api, Origin, Rendered};
+use crate::tool::llm::{self, Origin, Rendered};
 use crate::tool::prompt::Template;
 use crate::tool::python::{CallRequest, Reference};
 use crate::tool::{LogFile, Redactor};
@@ -50,10 +53,12 @@ pub(in crate::tool) enum Code {
     /// A function.
     Python(Box<Function>),
     /// A template that a model answers.
+    #[cfg(feature = "llm")]
     Llm(Box<Model>),
     /// The function of a skill.
     Skill(Box<SkillCall>),
     /// A persona whose output a model proposes.
+    #[cfg(feature = "llm")]
     Proposal(Box<Proposal>),
 }
 
@@ -69,17 +74,6 @@ pub(in crate::tool) struct Prompt {
 pub(super) enum Comes {
     FromFlow,
     FromPrompt,
-}
-
-/// A prompt for a model.
-pub(in crate::tool) struct Model {
-    pub(super) prompt: Prompt,
-    pub(super) api: Api,
-    pub(super) home: Arc<Home>,
-    pub(super) connection: String,
-    /// Whether the answer is taken piece by piece, as Prompt Flow does where nobody but the caller
-    /// waits for it.
-    pub(super) stream: bool,
 }
 
 /// A function of Python.
@@ -124,7 +118,7 @@ impl Code {
         match self {
             // What the prompts before it said of their texts comes that way only.
             Self::Prompt(_) => self.wants_about(),
-            Self::Python(_) | Self::Llm(_) | Self::Skill(_) | Self::Proposal(_) => true,
+            _ => true,
         }
     }
 
@@ -138,14 +132,16 @@ impl Code {
         };
         match self {
             Self::Prompt(prompt) => of_prompt(prompt),
+            #[cfg(feature = "llm")]
             Self::Llm(model) => of_prompt(&model.prompt),
-            Self::Python(_) | Self::Skill(_) | Self::Proposal(_) => false,
+            _ => false,
         }
     }
 
     /// What runs first, and gives the draft.
     pub(in crate::tool) fn drafts(&self) -> Option<&ToolInfo> {
         match self {
+            #[cfg(feature = "llm")]
             Self::Proposal(proposal) => Some(&proposal.persona),
             _ => None,
         }
@@ -155,19 +151,23 @@ impl Code {
     pub(in crate::tool) fn render(&self, inputs: &Object) -> Result<Outcome, Failure> {
         match self {
             Self::Prompt(prompt) => prompt.render(inputs, &BTreeMap::new()),
-            Self::Python(_) | Self::Llm(_) | Self::Skill(_) | Self::Proposal(_) => {
-                Err(Failure::new("it is waited for, not computed"))
-            }
+            _ => Err(Failure::new("it is waited for, not computed")),
         }
     }
 
     /// What is waited for.
+    #[cfg_attr(
+        not(feature = "llm"),
+        expect(unused_variables, reason = "nobody is asked without the feature")
+    )]
     pub(in crate::tool) async fn ask(&self, asked: Asked, web: &Web) -> Result<Outcome, Failure> {
         match self {
             Self::Prompt(prompt) => prompt.render(&asked.inputs, &asked.about),
             Self::Python(function) => function.call(asked).await,
+            #[cfg(feature = "llm")]
             Self::Llm(model) => model.call(asked, web).await,
             Self::Skill(skill) => skill.call(asked).await,
+            #[cfg(feature = "llm")]
             Self::Proposal(proposal) => Box::pin(proposal.call(asked, web)).await,
         }
     }
@@ -175,7 +175,7 @@ impl Code {
 
 impl Prompt {
     /// Where the inputs came from, with what of their text opens no messages.
-    fn origins(&self, about: &BTreeMap<String, Value>) -> BTreeMap<String, Origin> {
+    pub(super) fn origins(&self, about: &BTreeMap<String, Value>) -> BTreeMap<String, Origin> {
         let origin = |(name, comes): (&String, &Comes)| {
             let origin = match comes {
                 Comes::FromFlow => Origin::Flow,
@@ -197,42 +197,6 @@ impl Prompt {
             about: (!hidden.is_empty()).then(|| json!({ HIDDEN: hidden })),
             ..Outcome::default()
         })
-    }
-}
-
-impl Model {
-    #[cfg(feature = "llm")]
-    async fn call(&self, asked: Asked, web: &Web) -> Result<Outcome, Failure> {
-        let origins = self.prompt.origins(&asked.about);
-        let prepared = llm::prepare(&self.prompt.template, self.api, asked.inputs, &origins)?;
-        let connection = self.home.connection(&self.connection)?;
-        let hiding = Home::hiding([&connection]);
-        let redactor = asked.redactor.and(&hiding);
-        let request = llm::LlmRequest {
-            connection: &connection,
-            api: self.api,
-            prompt: &prepared.prompt,
-            messages: &prepared.messages,
-            parameters: &prepared.parameters,
-            stream: self.stream,
-            key: &asked.key,
-            redactor: &redactor,
-        };
-        let answer = llm::Llm::new(web.client().clone()).call(&request).await?;
-        Ok(Outcome {
-            output: hiding.value(answer.output),
-            about: Some(json!({
-                "model": answer.model, "usage": answer.usage, "request_digest": answer.request_digest,
-                "attempts": answer.attempts,
-            })),
-            ..Outcome::default()
-        })
-    }
-
-    #[cfg(not(feature = "llm"))]
-    #[expect(clippy::unused_async, reason = "the same as with the feature")]
-    async fn call(&self, _asked: Asked, _web: &Web) -> Result<Outcome, Failure> {
-        Err(Failure::new("this flowctl was built without models"))
     }
 }
 

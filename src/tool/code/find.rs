@@ -6,17 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::around::Around;
-use super::call::{Code, Comes, Function, Model, Place, Prompt};
+use super::call::{Code, Comes, Function, Place, Prompt};
 use super::folder::python_sources;
 use super::home::own_folder;
 use super::ports::{Input, Ports};
 use crate::diagnostic::{Code as Problem, Diagnostic, Diagnostics};
-use crate::expr::{Binding, Head, Use};
-use crate::flow::{CodeDecl, CodeKind, CodeSource, InputBinding, KindDecl, NodeDecl, Part};
+use crate::expr::{Binding, Head};
+use crate::flow::{CodeDecl, CodeKind, CodeSource, InputBinding, KindDecl, NodeDecl};
 use crate::id::{NodeName, ToolName};
 use crate::plan::{Found, ToolInfo};
 use crate::port::Effect;
-use crate::tool::llm::{self, Api};
 use crate::tool::prompt::Template;
 use crate::tool::python::{Description, Kind};
 use crate::value::{Digest, Value};
@@ -50,7 +49,7 @@ impl Finder<'_> {
         format!("{kind}:{}#{}", self.flow.source.path, self.node.name.value)
     }
 
-    fn tool(&self, code: Code, ports: &Ports, effect: Effect, digest: Digest) -> Found {
+    pub(super) fn tool(&self, code: Code, ports: &Ports, effect: Effect, digest: Digest) -> Found {
         let name = self.name();
         let mut found = self.codes.found.lock().expect("no holder panics");
         found.insert(name.clone(), Arc::new(code));
@@ -64,7 +63,7 @@ impl Finder<'_> {
     }
 
     /// The template of a prompt, and the digest of its text.
-    fn template(&self) -> Result<(Prompt, Digest), Found> {
+    pub(super) fn template(&self) -> Result<(Prompt, Digest), Found> {
         let CodeSource::File(path) = &self.code.source else {
             return Err(self.broken(
                 Problem::Conflict,
@@ -115,92 +114,6 @@ impl Finder<'_> {
             Ok((prompt, digest)) => self.tool(Code::Prompt(prompt), &ports, Effect::Pure, digest),
             Err(broken) => broken,
         }
-    }
-
-    fn model(&self) -> Found {
-        match self.try_model() {
-            Ok(found) | Err(found) => found,
-        }
-    }
-
-    fn try_model(&self) -> Result<Found, Found> {
-        let span = self.node.name.span;
-        self.check_models("nodes of `type: llm`", span)?;
-        let (prompt, digest) = self.template()?;
-        let api = self.code.api.as_ref();
-        let Some(api) = api.and_then(|api| Api::parse(&api.value)) else {
-            let (message, span) = match api {
-                Some(api) => (format!("there is no API `{}`", api.value), api.span),
-                None => (
-                    format!("`{}` does not say which API it asks", self.node.name.value),
-                    span,
-                ),
-            };
-            let help = "write `api: chat` or `api: completion`";
-            return Err(self.broken(Problem::BadValue, message, span, help));
-        };
-        let Some(connection) = &self.code.connection else {
-            return Err(self.broken(
-                Problem::UnknownConnection,
-                format!("`{}` names no connection", self.node.name.value),
-                span,
-                "write `connection: NAME`; `flowctl connection list` shows which there are",
-            ));
-        };
-        self.check_model_connection(connection)?;
-        for variable in prompt.template.variables() {
-            if llm::parameter(api, &variable).is_some() {
-                let message = format!(
-                    "the prompt has a variable `{variable}`, which is the name of a parameter of the model"
-                );
-                let help = "give the variable another name";
-                let at = self.code.source.name().span;
-                return Err(self.broken(Problem::Conflict, message, at, help));
-            }
-        }
-        let input = |(name, _): (&String, &InputBinding)| {
-            let kind = llm::parameter(api, name)?;
-            Some(Input {
-                name: name.clone(),
-                required: false,
-                kind: Some(kind.word().to_owned()),
-                connection: Vec::new(),
-            })
-        };
-        let ports = Ports {
-            inputs: self.node.inputs.iter().filter_map(input).collect(),
-            open: true,
-            version: String::new(),
-        };
-        let digest = Digest::of_parts([
-            digest.hex().as_bytes(),
-            connection.value.as_bytes(),
-            format!("{api:?}").as_bytes(),
-        ]);
-        let model = Model {
-            prompt,
-            api,
-            home: self.home(),
-            connection: connection.value.clone(),
-            stream: self.streams(),
-        };
-        let code = Code::Llm(Box::new(model));
-        Ok(self.tool(code, &ports, Effect::Effectful, digest))
-    }
-
-    /// Whether nobody but the caller of the flow waits for the answer.
-    fn streams(&self) -> bool {
-        let name = &self.node.name.value;
-        let reads = |used: &Use<'_>| used.node().as_ref() == Some(name);
-        let is_output = self
-            .flow
-            .outputs
-            .values()
-            .any(|output| output.binding.uses().iter().any(reads));
-        let mut others = self.flow.nodes.iter().flat_map(NodeDecl::uses);
-        self.surroundings.selection.part == Part::Whole
-            && is_output
-            && !others.any(|(used, _)| reads(&used))
     }
 
     fn function(&self) -> Found {

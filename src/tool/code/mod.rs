@@ -6,12 +6,17 @@
 
 mod around;
 mod call;
+#[cfg(feature = "llm")]
 mod contract;
 mod find;
 mod folder;
 mod home;
+#[cfg(feature = "llm")]
+mod model;
+#[cfg_attr(not(feature = "llm"), path = "no_models.rs")]
 mod persona;
 mod ports;
+#[cfg(feature = "llm")]
 mod proposal;
 mod skill;
 
@@ -31,7 +36,6 @@ use around::Around;
 use call::Code;
 use find::Finder;
 use home::Home;
-use persona::Proposer;
 use ports::Ports;
 
 /// What code beside flows needs of the world.
@@ -140,12 +144,7 @@ impl Codes {
             flow,
             node,
         };
-        Proposer {
-            around,
-            model,
-            persona,
-        }
-        .find()
+        persona::find(&around, model, persona)
     }
 
     /// What a skill runs.

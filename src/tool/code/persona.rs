@@ -1,4 +1,4 @@
-//! [`Proposer`]: finds what runs a persona whose output a model proposes.
+//! [`find`]: finds what runs a persona whose output a model proposes.
 
 use std::sync::Arc;
 
@@ -31,22 +31,27 @@ const PARAMETERS: [&str; 10] = [
 ];
 
 /// Finds it.
-pub(super) struct Proposer<'a> {
-    pub(super) around: Around<'a>,
-    pub(super) model: &'a ModelDecl,
-    pub(super) persona: ToolInfo,
+pub(super) fn find(around: &Around<'_>, model: &ModelDecl, persona: ToolInfo) -> Found {
+    let proposer = Proposer {
+        around,
+        model,
+        persona,
+    };
+    match proposer.try_find() {
+        Ok(found) | Err(found) => found,
+    }
+}
+
+/// Whoever finds it.
+struct Proposer<'a> {
+    around: &'a Around<'a>,
+    model: &'a ModelDecl,
+    persona: ToolInfo,
 }
 
 impl Proposer<'_> {
-    pub(super) fn find(self) -> Found {
-        match self.try_find() {
-            Ok(found) | Err(found) => found,
-        }
-    }
-
     fn try_find(self) -> Result<Found, Found> {
         let name = &self.around.node.name;
-        self.around.check_models("models of personas", name.span)?;
         if self.persona.effect == Effect::Effectful {
             return Err(self.around.broken(
                 Problem::Conflict,

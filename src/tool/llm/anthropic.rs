@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::body::model;
 use super::openai::{Said, gives_message};
-use super::parameters::model;
 use super::problem;
 use super::request::LlmRequest;
 use crate::port::Failure;

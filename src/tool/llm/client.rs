@@ -55,7 +55,7 @@ impl Llm {
                         usage,
                         model: match model {
                             Some(model) => model,
-                            None => super::parameters::model(request.parameters)?,
+                            None => super::body::model(request.parameters)?,
                         },
                         request_digest: outgoing.digest(),
                         attempts: sent,

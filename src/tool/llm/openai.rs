@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::parameters::{self, Api};
+use super::body;
+use super::parameters::Api;
 use super::problem;
 use super::request::LlmRequest;
 use crate::port::Failure;
@@ -10,7 +11,7 @@ use crate::value::{Object, Value};
 
 /// The body of a request.
 pub(super) fn body(request: &LlmRequest<'_>) -> Result<Value, Failure> {
-    let rest = parameters::body(request.api, request.parameters, request.stream)?;
+    let rest = body::body(request.api, request.parameters, request.stream)?;
     let mut body = Object::new();
     match request.api {
         Api::Chat => body.insert("messages".to_owned(), request.messages.into()),

@@ -46,7 +46,7 @@ pub(super) fn failed(error: &Error, request: &LlmRequest<'_>) -> Failure {
     ];
     let has = |code: &str| codes.iter().any(|found| found == code);
     let connection = &request.connection.name;
-    let model = super::parameters::model(request.parameters).unwrap_or_default();
+    let model = super::body::model(request.parameters).unwrap_or_default();
     let message = word("/error/message").to_ascii_lowercase();
     let help = if has("content_filter") || has("ResponsibleAIPolicyViolation") {
         Some("the server's content filter refused the prompt; word it differently, or change the filter of the deployment".to_owned())

@@ -115,7 +115,7 @@ pub(super) fn outgoing(request: &LlmRequest<'_>) -> Result<Outgoing, Failure> {
                 .help("set `api_key` and `auth_mode: key`"));
             }
             headers.push(("api-key", needed(connection, "api_key")?.to_owned()));
-            let deployment = segment(&super::parameters::model(request.parameters)?);
+            let deployment = segment(&super::body::model(request.parameters)?);
             let version = segment(field(connection, "api_version").unwrap_or("2024-02-01"));
             let base = base(needed(connection, "api_base")?);
             format!("{base}/openai/deployments/{deployment}/{call}?api-version={version}")

@@ -18,6 +18,7 @@ use crate::value::Digest;
 use templates::Templates;
 
 pub(super) use loaded::loaded;
+#[cfg(feature = "llm")]
 pub(in crate::tool) use manifest::rendered_files;
 pub(super) use python::PythonPart;
 pub(crate) use render::check_path;
