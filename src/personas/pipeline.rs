@@ -292,6 +292,7 @@ fn a_changed_file_fails_the_run_by_name() {
     })
     .unwrap_err();
     assert!(failure.message.contains("QA-DG-01"), "{}", failure.message);
+    #[cfg(feature = "rego")]
     assert!(
         failure.message.contains("QA-RG-public-access")
             && failure

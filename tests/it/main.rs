@@ -28,6 +28,7 @@ mod diagnostics;
 #[cfg(all(feature = "web", target_os = "linux"))]
 mod door;
 mod durable;
+#[cfg(feature = "sign")]
 mod evidence;
 mod examples;
 mod export;

@@ -535,6 +535,7 @@ fn a_secret_in_what_people_write_is_taken_out_too() {
     assert_eq!(test.count("r", "approval_decided", "Ok"), 1);
 }
 
+#[cfg(feature = "sign")]
 #[test]
 fn no_program_inherits_the_variables_of_secrets() {
     let test = Test::new()

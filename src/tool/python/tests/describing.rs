@@ -175,7 +175,8 @@ fn a_python_that_is_too_old_or_none_is_said() {
     assert!(
         failure
             .message
-            .contains("is Python 3.6.15, and flowctl needs 3.9")
+            .contains("is Python 3.6.15, and flowctl needs 3.9"),
+        "{failure:?}"
     );
 }
 
