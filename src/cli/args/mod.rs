@@ -1,8 +1,35 @@
-//! The arguments.
+//! The arguments; those of large commands are in files of their own.
+
+mod approvers;
+mod connection;
+mod decision;
+mod evidence;
+mod run;
+#[cfg(feature = "web")]
+mod serve;
+#[cfg(feature = "restate")]
+mod worker;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+#[cfg(feature = "web")]
+pub(super) use approvers::ApproversToken;
+pub(super) use approvers::{Approvers, ApproversAdd, ApproversList, ApproversRevoke};
+#[cfg(feature = "llm")]
+pub(super) use connection::ConnectionTest;
+pub(super) use connection::{
+    Connection, ConnectionDelete, ConnectionImport, ConnectionList, ConnectionPlaces,
+    ConnectionSet, ConnectionShow,
+};
+pub(super) use decision::{Approve, Cancel, Reject, SendBack, SshSigning};
+pub(super) use evidence::{Evidence, Export, Verify};
+pub(super) use run::{Batch, Code, On, Resume, Run, Secrets};
+#[cfg(feature = "web")]
+pub(super) use serve::Serve;
+#[cfg(feature = "restate")]
+pub(super) use worker::Worker;
 
 const EXIT_CODES: &str = "Exit codes: 0 succeeded, 1 unexpected, 2 usage or unknown run, 3 invalid flow or inputs, \
 4 a node or publishing failed, 5 paused for approval, 6 rejected, 7 locked by another process, 8 cancelled, \
@@ -124,334 +151,6 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Secrets {
-    /// A YAML file of secrets, `NAME: 'value'`, that only you can read; a variable
-    /// `FLOWCTL_SECRET_NAME` wins over it.
-    #[arg(long, value_name = "FILE", env = "FLOWCTL_SECRETS_FILE")]
-    pub(super) secrets_file: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Drive {
-    /// Nodes at the same time [default: 16; of a batch, 8].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) concurrency: Option<u16>,
-    #[command(flatten)]
-    pub(super) secrets: Secrets,
-    /// Print one JSON object on stdout.
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-    #[command(flatten)]
-    pub(super) code: Code,
-}
-
-/// What code beside flows runs with.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Code {
-    /// The Python that runs Python tools [default: that of the active or nearest virtual
-    /// environment, else `python3`].
-    #[arg(long, value_name = "PYTHON", env = "FLOWCTL_PYTHON")]
-    pub(super) python: Option<PathBuf>,
-    /// An environment variable for Python tools; wins over the flow's `environment_variables`.
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
-    pub(super) env: Vec<(String, String)>,
-    /// Connections of models and tools, a YAML file or a folder of them.
-    #[arg(long, value_name = "PATH")]
-    pub(super) connections: Vec<PathBuf>,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
-    }
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Signing {
-    /// The ed25519 key that signs the evidence: OpenSSH's format, or PKCS#8 in PEM.
-    #[arg(long, value_name = "FILE", env = "FLOWCTL_SIGNING_KEY")]
-    pub(super) signing_key: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Evidence {
-    /// Check that not one byte was changed; needs nothing but the folder.
-    Verify(Verify),
-    /// Make everything in `artifacts/evidence` again; what is damaged is moved aside.
-    Rebuild(Rebuild),
-    /// Copy evidence to a folder, a bucket or a table; each object is written once.
-    Export(Export),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Verify {
-    /// The evidence folder, or a bundle [default: `artifacts/evidence` of the workspace].
-    pub(super) path: Option<PathBuf>,
-    /// Public keys that are trusted: OpenSSH lines, or PEM.
-    #[arg(long, value_name = "FILE")]
-    pub(super) trusted_keys: Option<PathBuf>,
-    /// `json` prints one object on stdout.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    pub(super) format: ReportFormat,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Rebuild {
-    #[command(flatten)]
-    pub(super) signing: Signing,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Run {
-    /// The flow file.
-    pub(super) flow: String,
-    /// An input; read as JSON or YAML where the flow declares other than a string.
-    #[arg(short, long = "input", value_name = "NAME=VALUE")]
-    pub(super) input: Vec<String>,
-    /// Inputs from a YAML or JSON file; `-i` wins over it.
-    #[arg(long, value_name = "FILE")]
-    pub(super) inputs: Option<PathBuf>,
-    /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
-    #[arg(long, value_name = "ID")]
-    pub(super) run_id: Option<String>,
-    /// The variant of a node instead of its default (Prompt Flow).
-    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
-    pub(super) variant: Option<crate::flow::Variant>,
-    /// Run this node alone; what it reads is given with `-i`, by the name of its input or as it is
-    /// written in the flow: `-i fetch.output=…`.
-    #[arg(long, value_name = "NODE")]
-    pub(super) node: Option<String>,
-    /// Where it runs.
-    #[arg(long, value_name = "WHERE", value_enum, default_value_t = On::Local)]
-    pub(super) on: On,
-    /// Where the Restate server takes requests [default: `http://127.0.0.1:8080`].
-    #[arg(long, value_name = "URL")]
-    pub(super) restate_url: Option<String>,
-    #[command(flatten)]
-    pub(super) drive: Drive,
-}
-
-/// Where a run runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum On {
-    /// On this machine, in this process.
-    Local,
-    /// On Restate, by the workers that are registered there.
-    Restate,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Batch {
-    /// The flow file, or the folder of a `flow.dag.yaml`.
-    pub(super) flow: String,
-    /// The rows: a .jsonl, .json, .csv or .tsv file, or a folder of them.
-    #[arg(long, value_name = "PATH")]
-    pub(super) data: Option<PathBuf>,
-    /// An input of each line: `NAME=${data.COLUMN}`, `NAME=${run.inputs.NAME}`,
-    /// `NAME=${run.outputs.NAME}`, or `NAME=text`. Inputs that are not mapped are the flow's defaults,
-    /// or else the columns of their name.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) map: Vec<String>,
-    /// The earlier batch of which `${run.…}` speaks.
-    #[arg(long, value_name = "RUN", conflicts_with = "failed_of")]
-    pub(super) run: Option<String>,
-    /// Run the lines again that failed in this batch, as they were.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "map"])]
-    pub(super) failed_of: Option<String>,
-    /// The run's id: 1 to 64 of A-Z a-z 0-9 . _ -
-    #[arg(long, value_name = "ID")]
-    pub(super) run_id: Option<String>,
-    /// The variant of a node instead of its default (Prompt Flow).
-    #[arg(long, value_name = "${NODE.VARIANT}", value_parser = crate::flow::Variant::parse)]
-    pub(super) variant: Option<crate::flow::Variant>,
-    #[command(flatten)]
-    pub(super) drive: Drive,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Resume {
-    /// The run: its id, a unique beginning of it, or `latest`.
-    pub(super) run: String,
-    /// Adopt files that were edited since the run began; what they change runs again.
-    #[arg(long)]
-    pub(super) accept_changes: bool,
-    #[command(flatten)]
-    pub(super) drive: Drive,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct SshSigning {
-    /// Sign the answer with an SSH key, by `ssh-keygen -Y sign`.
-    #[arg(short = 'S', long)]
-    pub(super) sign: bool,
-    /// The key: a private key file, a `.pub` file or the `SHA256:…` fingerprint of a key in the
-    /// agent. Else `FLOWCTL_SSH_KEY`, else the only key of the agent.
-    #[arg(long, value_name = "KEY", requires = "sign")]
-    pub(super) key: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Approve {
-    /// The run: its id, a unique beginning of it, or `latest`.
-    pub(super) run: String,
-    /// The gate, when several wait.
-    pub(super) node: Option<String>,
-    /// What to record with the answer.
-    #[arg(long)]
-    pub(super) comment: Option<String>,
-    /// A field of the gate's form.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) form: Vec<String>,
-    /// The digest that was reviewed; refused when something else waits by now.
-    #[arg(long, value_name = "SHA256")]
-    pub(super) digest: Option<String>,
-    #[command(flatten)]
-    pub(super) ssh: SshSigning,
-    /// Go on with the run at once.
-    #[arg(long)]
-    pub(super) resume: bool,
-    #[command(flatten)]
-    pub(super) drive: Drive,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct SendBack {
-    /// The run: its id, a unique beginning of it, or `latest`.
-    pub(super) run: String,
-    /// The gate, when several wait.
-    pub(super) node: Option<String>,
-    /// The node that is to run again, with all that depends on it.
-    #[arg(long, value_name = "NODE")]
-    pub(super) to: String,
-    /// What is to be changed; the nodes that run again read it as `${feedback}`.
-    #[arg(long, value_name = "TEXT")]
-    pub(super) feedback: String,
-    /// The digest that was reviewed; refused when something else waits by now.
-    #[arg(long, value_name = "SHA256")]
-    pub(super) digest: Option<String>,
-    #[command(flatten)]
-    pub(super) ssh: SshSigning,
-    /// Go on with the run at once.
-    #[arg(long)]
-    pub(super) resume: bool,
-    #[command(flatten)]
-    pub(super) drive: Drive,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Reject {
-    /// The run: its id, a unique beginning of it, or `latest`.
-    pub(super) run: String,
-    /// The gate, when several wait.
-    pub(super) node: Option<String>,
-    /// Why; recorded with the answer.
-    #[arg(long)]
-    pub(super) reason: String,
-    /// The digest that was reviewed; refused when something else waits by now.
-    #[arg(long, value_name = "SHA256")]
-    pub(super) digest: Option<String>,
-    #[command(flatten)]
-    pub(super) ssh: SshSigning,
-    #[command(flatten)]
-    pub(super) secrets: Secrets,
-    /// Print one JSON object on stdout.
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-}
-
-#[cfg(feature = "web")]
-#[derive(Debug, ClapArgs)]
-pub(super) struct Serve {
-    /// Where to listen. Elsewhere than on this machine it needs an `approvers.yaml`.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7878")]
-    pub(super) listen: std::net::SocketAddr,
-    /// How people reach it, when a proxy stands in front: `https://flows.example.com`.
-    #[arg(long, value_name = "URL")]
-    pub(super) public_url: Option<String>,
-    /// The header in which a proxy says who somebody is.
-    #[arg(long, value_name = "NAME", requires = "proxy_from")]
-    pub(super) proxy_header: Option<String>,
-    /// The proxy's address, or a range like `10.1.0.0/16`; from others neither that header nor `X-Forwarded-For` is
-    /// believed. May be given again.
-    #[arg(long, value_name = "ADDRESS", value_parser = crate::web::Proxy::network)]
-    pub(super) proxy_from: Vec<ipnet::IpNet>,
-    /// Nodes at the same time, over all runs that the server drives.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) concurrency: u16,
-    /// Runs at the same time; those that wait for people do not count.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) max_runs: u16,
-    #[command(flatten)]
-    pub(super) code: Code,
-    #[command(flatten)]
-    pub(super) secrets: Secrets,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-}
-
-#[cfg(feature = "restate")]
-#[derive(Debug, ClapArgs)]
-pub(super) struct Worker {
-    /// Where to listen. Elsewhere than on this machine it needs an identity key.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9080")]
-    pub(super) listen: std::net::SocketAddr,
-    /// Run only nodes with this `worker_pool`; may be given more than once.
-    #[arg(long, value_name = "NAME")]
-    pub(super) pool: Vec<String>,
-    /// Nodes at the same time.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) jobs: u16,
-    /// The key of a server that may call: `publickeyv1_…`.
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "FLOWCTL_IDENTITY_KEY",
-        value_delimiter = ','
-    )]
-    pub(super) identity_key: Vec<String>,
-    /// Where workers and commands keep what is too large for a message: a folder, `s3://`, `az://`,
-    /// `gs://` [default: artifacts/objects].
-    #[arg(long, value_name = "PLACE", env = "FLOWCTL_OBJECT_STORE")]
-    pub(super) object_store: Option<String>,
-    /// Register with the server, under the address at which it reaches this worker.
-    #[arg(long, value_name = "URL")]
-    pub(super) advertise: Option<String>,
-    /// Where the server takes requests [default: `http://127.0.0.1:8080`].
-    #[arg(long, value_name = "URL", env = "FLOWCTL_RESTATE_URL")]
-    pub(super) restate_url: Option<String>,
-    /// Where the server is administered.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "FLOWCTL_RESTATE_ADMIN_URL",
-        default_value = "http://127.0.0.1:9070"
-    )]
-    pub(super) restate_admin_url: String,
-    /// Look at what has to work for runs on Restate, say what to do, and end.
-    #[arg(long)]
-    pub(super) doctor: bool,
-    #[command(flatten)]
-    pub(super) code: Code,
-    #[command(flatten)]
-    pub(super) secrets: Secrets,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Cancel {
-    /// The run: its id, a unique beginning of it, or `latest`.
-    pub(super) run: String,
-    #[command(flatten)]
-    pub(super) signing: Signing,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(super) struct Runs {
     /// Only runs that wait for an answer.
     #[arg(long)]
@@ -496,26 +195,6 @@ pub(super) struct Review {
     /// Only list the files.
     #[arg(long)]
     pub(super) stat: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Export {
-    /// A folder, `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX` or
-    /// `adx://HOST/DATABASE/TABLE`. Credentials come from the environment.
-    #[arg(long, value_name = "DESTINATION")]
-    pub(super) to: String,
-    /// Only say what would be exported.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Read back what is there already, instead of believing the digest that it carries.
-    #[arg(long)]
-    pub(super) read_back: bool,
-    /// Objects at the same time.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(super) concurrency: u16,
-    /// `json` prints one object on stdout.
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    pub(super) format: ReportFormat,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -601,167 +280,6 @@ pub(super) struct CacheClear {
     /// Only entries that are older than this (`30d`).
     #[arg(long, value_name = "DURATION")]
     pub(super) older_than: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Approvers {
-    /// List users, groups, keys and tokens; never a hash.
-    List(ApproversList),
-    /// Check the file.
-    Check,
-    /// Write a file with you in it.
-    Init,
-    /// Add a user, or something by which a user is known.
-    Add(ApproversAdd),
-    /// Make a token with which a user signs in on the web; it is shown once.
-    Token(ApproversToken),
-    /// Take a token or a key away from a user; also from runs that have begun.
-    Revoke(ApproversRevoke),
-    /// Take the word of this workspace's server for what happens on the web.
-    Trust,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ApproversList {
-    /// Print one JSON object on stdout.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ApproversAdd {
-    /// The user, as flows are to name them.
-    pub(super) user: String,
-    /// What people call them.
-    #[arg(long, value_name = "TEXT")]
-    pub(super) name: Option<String>,
-    /// A `.pub` file.
-    #[arg(long, value_name = "FILE")]
-    pub(super) ssh_key: Vec<PathBuf>,
-    /// An account of the operating system, or a name that a proxy gives.
-    #[arg(long, value_name = "NAME")]
-    pub(super) account: Vec<String>,
-    /// A group to be in.
-    #[arg(long, value_name = "NAME")]
-    pub(super) group: Vec<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ApproversToken {
-    /// The user.
-    pub(super) user: String,
-    /// How long it is taken (`90d`); for ever when left out.
-    #[arg(long, value_name = "DURATION")]
-    pub(super) expires: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ApproversRevoke {
-    /// The user.
-    pub(super) user: String,
-    /// The id of a token, or a unique beginning of it.
-    #[arg(
-        value_name = "TOKEN-ID",
-        required_unless_present = "key",
-        conflicts_with = "key"
-    )]
-    pub(super) token: Option<String>,
-    /// The `SHA256:…` fingerprint of a key.
-    #[arg(long, value_name = "FINGERPRINT")]
-    pub(super) key: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Connection {
-    /// List all that are found, and where.
-    List(ConnectionList),
-    /// Show one; secrets are never shown.
-    Show(ConnectionShow),
-    /// Make one of your own, or change it. Secrets are asked for; they are never arguments.
-    Set(ConnectionSet),
-    /// Ask the server whether the key is right.
-    Test(ConnectionTest),
-    /// Remove one of your own.
-    Delete(ConnectionDelete),
-    /// Take over connections of Prompt Flow: its YAML files, or JSON.
-    Import(ConnectionImport),
-}
-
-/// Where connections are looked for.
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionPlaces {
-    /// A YAML file of connections, or a folder of them; wins over every other place.
-    #[arg(long, value_name = "PATH")]
-    pub(super) connections: Vec<PathBuf>,
-    /// Look beside this flow, too.
-    #[arg(long, value_name = "FLOW")]
-    pub(super) flow: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionList {
-    #[command(flatten)]
-    pub(super) places: ConnectionPlaces,
-    /// Print one JSON object on stdout.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionShow {
-    /// The connection.
-    pub(super) name: String,
-    #[command(flatten)]
-    pub(super) places: ConnectionPlaces,
-    /// Print one JSON object on stdout.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionSet {
-    /// The connection.
-    pub(super) name: String,
-    /// What it is: `open_ai`, `azure_open_ai`, `anthropic`, `openai_compatible`, `custom`, …
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(super) kind: Option<String>,
-    /// Fields that everybody may see, for example `api_base=https://…`.
-    #[arg(value_name = "FIELD=VALUE")]
-    pub(super) fields: Vec<String>,
-    /// Ask for this field, which is a secret (of a custom connection).
-    #[arg(long, value_name = "FIELD")]
-    pub(super) secret: Vec<String>,
-    /// Read this secret from standard input.
-    #[arg(long, value_name = "FIELD")]
-    pub(super) stdin: Option<String>,
-    /// Leave this field to an environment variable, which is read when the connection is used.
-    #[arg(long, value_name = "FIELD=VARIABLE")]
-    pub(super) from_env: Vec<String>,
-    #[command(flatten)]
-    pub(super) places: ConnectionPlaces,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionTest {
-    /// The connection.
-    pub(super) name: String,
-    #[command(flatten)]
-    pub(super) places: ConnectionPlaces,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionDelete {
-    /// The connection.
-    pub(super) name: String,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct ConnectionImport {
-    /// Files; `-` is standard input. Without one, it says how to get at the connections of `pf`.
-    pub(super) files: Vec<PathBuf>,
-    /// Replace connections of the same name.
-    #[arg(long)]
-    pub(super) replace: bool,
 }
 
 #[derive(Debug, ClapArgs)]
