@@ -13,6 +13,7 @@ mod batch;
 mod bench;
 mod cache;
 mod carry;
+mod command;
 mod compiled;
 mod crew;
 mod driver;
