@@ -17,7 +17,7 @@ use super::client::Client;
 use super::message::Body;
 use super::objects::Objects;
 use super::parcel::away;
-use crate::run::{Event, Payload, RunState, Status};
+use crate::run::{Event, Payload, Status};
 use crate::store::{RunDir, Tail};
 
 /// How long the answer of a worker is waited for.
@@ -165,46 +165,39 @@ impl Engine {
         observer: &mut dyn Observer,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Ended, Error> {
-        let mut run = self.read_run(dir)?;
+        let mut run = self.read_run_upto(dir, seen)?;
         let mut tail = Tail::new(&dir.journal());
-        let mut state = RunState::new(&run.compiled.plan);
         loop {
             let given_back = Away::has(dir)?.is_none();
             let records = tail.more(1_000)?;
             let quiet = records.is_empty();
             for record in records {
+                if record.seq <= run.state.last_seq() {
+                    continue;
+                }
                 let payload = Payload::parse(&record.event, &record.data).map_err(away)?;
                 let Some(payload) = payload else { continue };
-                if matches!(payload, Payload::FlowChanged(_)) {
-                    // What came before counts anew.
-                    run = self.read_run(dir)?;
-                    state = run.state.clone();
-                    tail = Tail::new(&dir.journal());
-                    while tail
-                        .more(10_000)?
-                        .last()
-                        .is_some_and(|last| last.seq < state.last_seq())
-                    {}
-                    break;
-                }
                 let event = Event {
                     seq: record.seq,
                     ts: record.ts,
                     round: record.round,
                     payload,
                 };
-                state.apply(&run.compiled.plan, &event)?;
-                // What Restate has journaled is durable.
-                state.set_durable(&run.compiled.plan, u64::MAX);
-                if event.seq > seen {
-                    observer.event(&run.compiled.plan, &state, &event);
+                if matches!(event.payload, Payload::FlowChanged(_)) {
+                    // What came before counts anew.
+                    run = self.read_run_upto(dir, event.seq)?;
+                } else {
+                    run.state.apply(&run.compiled.plan, &event)?;
                 }
+                // What Restate has journaled is durable.
+                run.state.set_durable(&run.compiled.plan, u64::MAX);
+                observer.event(&run.compiled.plan, &run.state, &event);
             }
             if !quiet {
                 continue;
             }
-            let fresh = state.last_seq() > seen;
-            match state.status() {
+            let fresh = run.state.last_seq() > seen;
+            match run.state.status() {
                 Status::Paused if fresh || given_back => return Ok(Ended::Paused),
                 Status::Succeeded if given_back => return Ok(Ended::Succeeded),
                 Status::Failed if given_back => return Ok(Ended::Failed),
