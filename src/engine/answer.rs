@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::away::Away;
 use super::driver::Driver;
 use super::environment::Engine;
 use super::error::Error;
@@ -100,9 +99,7 @@ impl Engine {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<(Verdict, Option<Driver>), Error> {
-        if let Some(note) = Away::has(dir)?
-            && let Some(verdict) = self.deliver_away(dir, &note, request).await?
-        {
+        if let Some(verdict) = self.deliver_away(dir, request).await? {
             return Ok((verdict, None));
         }
         Inbox::new(dir.inbox()).put(request.id(), request)?;
@@ -136,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// Asks something of a run that Restate has.
+    /// Asks something of a run that Restate has; nothing, of one that this machine has.
     #[cfg(not(feature = "restate"))]
     #[expect(
         clippy::unused_async,
@@ -145,9 +142,11 @@ impl Engine {
     pub(super) async fn deliver_away(
         &self,
         dir: &RunDir,
-        note: &Away,
         _request: &Request,
     ) -> Result<Option<Verdict>, Error> {
+        let Some(note) = super::away::Away::has(dir)? else {
+            return Ok(None);
+        };
         Err(Error::Away(format!(
             "Restate at {} has run `{}`, and this flowctl was built without the feature `restate`",
             note.ingress, dir.id

@@ -22,7 +22,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::time::Instant;
 
-use super::away::Away;
 use super::environment::Engine;
 use super::error::Error;
 use super::inbox::{Request, Verdict};
@@ -165,11 +164,8 @@ impl Fleet {
     /// # Errors
     /// I/O.
     pub async fn ask(&self, run: &RunDir, request: Request) -> Result<Verdict, Error> {
-        if let Some(note) = Away::has(run)? {
-            let engine = &self.0.engine;
-            if let Some(verdict) = engine.deliver_away(run, &note, &request).await? {
-                return Ok(verdict);
-            }
+        if let Some(verdict) = self.0.engine.deliver_away(run, &request).await? {
+            return Ok(verdict);
         }
         let id = request.id().to_owned();
         let (sender, mut receiver) = oneshot::channel();

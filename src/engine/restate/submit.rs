@@ -101,17 +101,21 @@ impl Engine {
         })
     }
 
-    /// Asks something of a run that Restate has, and waits for what becomes of it.
+    /// Asks something of a run that Restate has, and waits for what becomes of it; nothing, of one that
+    /// this machine has.
     ///
     /// # Errors
     /// A server that does not do what is asked of it; a run that cannot be read.
     pub async fn deliver_away(
         &self,
         dir: &RunDir,
-        note: &Away,
         request: &Request,
     ) -> Result<Option<Verdict>, Error> {
-        self.send(note, &Body::Request(request.clone())).await?;
+        let Some(note) = Away::has(dir)? else {
+            return Ok(None);
+        };
+        let body = Body::Request(request.clone());
+        self.send(&note, &body).await?;
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(verdict) = self.receipt(dir, request)? {
