@@ -8,7 +8,7 @@ use super::client::Client;
 use super::message::{Body, Put};
 use super::{INBOX, NODE, RUN};
 
-/// The oldest server that this was tried with, and the newest.
+/// The server that this was tried with.
 const TRIED: &str = "1.7.12";
 
 /// One thing that was looked at.

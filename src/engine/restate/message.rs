@@ -74,7 +74,7 @@ pub(super) struct Assignment {
     pub(super) line: u64,
     pub(super) about: BTreeMap<String, Value>,
     pub(super) again: bool,
-    /// Whether the worker has a workspace of its own.
+    /// The pool whose workers make it; without one the common ones do.
     pub(super) pool: Option<String>,
 }
 

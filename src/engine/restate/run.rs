@@ -28,7 +28,7 @@ use super::parcel::{accept, away};
 use crate::id::RunId;
 use crate::plan::Plan;
 use crate::port::Failure;
-use crate::run::{Action, Event, Payload, RunResumed, RunState, Status};
+use crate::run::{Event, Payload, RunResumed, RunState, Status};
 use crate::store::{self, RunDir};
 
 /// How long the lock of a run is waited for: a worker that has just lost the run lets go of it.
@@ -118,9 +118,6 @@ async fn live(
         let next = driver.state.next(&driver.plan, driver.now(), slots);
         let mut acted = false;
         for action in next.actions {
-            if leaving && matches!(action, Action::Start(_)) {
-                continue;
-            }
             if driver.state.is_due(&driver.plan, &action) {
                 acted = true;
                 driver.carry_out(ground, action, quiet).await?;
