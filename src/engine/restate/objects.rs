@@ -152,7 +152,10 @@ impl Objects {
     /// Whether a life of a run is to be stopped. A store that does not answer says no.
     pub async fn is_stopped(&self, life: &str) -> bool {
         match &*self.0 {
-            Kind::Folder(path) => tokio::fs::metadata(path.join(stop_key(life))).await.is_ok(),
+            Kind::Folder(path) => {
+                let path = path.join(stop_key(life));
+                aside(move || Ok(path.exists())).await.unwrap_or(false)
+            }
             Kind::Bucket { store, prefix, .. } => {
                 let key = prefix.clone().join(stop_key(life));
                 store.head(&key).await.is_ok()
