@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the server says of an invocation that is there and has not ended.
+const UNFINISHED: u16 = 470;
 
 /// Why a server did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +88,45 @@ impl Client {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, ClientError> {
+        let (status, bytes) = self.send(method, path, body).await?;
+        if !status.is_success() {
+            return Err(self.refused(status, &bytes));
+        }
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Refused {
+            url: self.base.clone(),
+            status: StatusCode::OK.as_u16(),
+            message: format!("its answer cannot be read: {error}"),
+        })
+    }
+
+    /// Whether a workflow has come to its end, well or not. One that the server does not know has not.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or does not say.
+    pub(super) async fn has_ended(&self, service: &str, key: &str) -> Result<bool, ClientError> {
+        let path = format!("/restate/workflow/{service}/{key}/output");
+        let (status, bytes) = self.send(Method::GET, &path, None::<&Value>).await?;
+        if status.is_success() {
+            return Ok(true);
+        }
+        if [StatusCode::NOT_FOUND.as_u16(), UNFINISHED].contains(&status.as_u16()) {
+            return Ok(false);
+        }
+        // What the workflow ended with has a status of its own; the rest is the server's, or a proxy's.
+        let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if said.get("source").and_then(Value::as_str) == Some("invocation") {
+            return Ok(true);
+        }
+        Err(self.refused(status, &bytes))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let url = format!("{}{path}", self.base);
         let mut request = self
             .http
@@ -105,26 +148,22 @@ impl Client {
         let answer = request.send().await.map_err(|error| unreachable(&error))?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|error| unreachable(&error))?;
-        if !status.is_success() {
-            let message = serde_json::from_slice::<Value>(&bytes)
-                .ok()
-                .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()))
-                .unwrap_or_else(|| {
-                    let text = String::from_utf8_lossy(&bytes);
-                    text.chars().take(300).collect()
-                });
-            return Err(ClientError::Refused {
-                url: self.base.clone(),
-                status: status.as_u16(),
-                message,
+        Ok((status, bytes))
+    }
+
+    fn refused(&self, status: StatusCode, bytes: &[u8]) -> ClientError {
+        let message = serde_json::from_slice::<Value>(bytes)
+            .ok()
+            .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()))
+            .unwrap_or_else(|| {
+                let text = String::from_utf8_lossy(bytes);
+                text.chars().take(300).collect()
             });
-        }
-        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|error| ClientError::Refused {
+        ClientError::Refused {
             url: self.base.clone(),
-            status: StatusCode::OK.as_u16(),
-            message: format!("its answer cannot be read: {error}"),
-        })
+            status: status.as_u16(),
+            message,
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl FlowRun {
         let lived = live(&self.engine, &mut ground, &ctx, &life).await;
         match (lived, ground.ended) {
             (Ok(status), _) => Ok(status),
-            // Cancelled or killed from outside: the run stays as it is, for whoever resumes it.
+            // Cancelled from outside: the run stays as it is, for whoever resumes it.
             (Err(_), Some(ended)) => Err(ended.into()),
             (Err(error), None) => {
                 tracing::warn!(run = life.run, "{error}; Restate tries again");

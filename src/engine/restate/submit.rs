@@ -12,11 +12,11 @@ use super::super::environment::Engine;
 use super::super::error::Error;
 use super::super::inbox::{Request, Verdict};
 use super::super::observer::Observer;
-use super::INBOX;
 use super::client::Client;
 use super::message::Body;
 use super::objects::Objects;
 use super::parcel::away;
+use super::{INBOX, RUN};
 use crate::run::{Event, Payload, Status};
 use crate::store::{RunDir, Tail};
 
@@ -126,10 +126,44 @@ impl Engine {
                 return self.receipt(dir, request);
             }
             if Instant::now() > until {
+                let lost = matches!(self.is_lost(&note).await, Ok(true));
+                if lost && Away::has(dir)?.is_some() {
+                    return Err(Error::Away(format!(
+                        "somebody has ended run `{0}` on Restate, and nobody takes the answer; `flowctl resume {0}` gives it to Restate once more, then answer again",
+                        dir.id
+                    )));
+                }
                 return Ok(Some(Verdict::Queued));
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Takes a run back that somebody has ended on Restate, past its workflow: that cannot give it
+    /// back any more. Says whether it was so.
+    ///
+    /// # Errors
+    /// A server that does not do what is asked of it; I/O.
+    pub async fn reclaim(&self, dir: &RunDir, note: &Away) -> Result<bool, Error> {
+        if !self.is_lost(note).await? {
+            return Ok(false);
+        }
+        // Its last step was to give it back, unless it was ended before that.
+        let open = Away::has(dir)?.filter(|now| now.life.number == note.life.number);
+        let Some(note) = open else {
+            return Ok(false);
+        };
+        let note = Away {
+            open: false,
+            ..note
+        };
+        note.note(dir)?;
+        Ok(true)
+    }
+
+    async fn is_lost(&self, note: &Away) -> Result<bool, Error> {
+        let client = self.ingress(note)?;
+        client.has_ended(RUN, &note.life.key()).await.map_err(away)
     }
 
     /// Has a run given back that is not to go on there.
