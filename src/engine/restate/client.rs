@@ -177,3 +177,49 @@ fn told(error: &reqwest::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a client makes of the answer of a server that gives just this one.
+    async fn told(status: u16, body: &'static str) -> Result<bool, ClientError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it listens");
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody asks");
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).await.expect("it can be read");
+            let answer = format!(
+                "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.expect("it reads");
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let client = Client::new(&format!("http://{address}/"), Some("t".to_owned()));
+        let told = client.expect("a client").has_ended("FlowRun", "r~2").await;
+        let asked = server.await.expect("it has answered");
+        assert!(asked.starts_with("GET /restate/workflow/FlowRun/r~2/output HTTP/1.1\r\n"));
+        assert!(asked.contains("authorization: Bearer t\r\n"), "{asked}");
+        told
+    }
+
+    #[tokio::test]
+    async fn only_the_workflows_own_end_is_an_end() {
+        assert!(told(200, "\"succeeded\"").await.expect("it says so"));
+        let killed = r#"{"code":409,"message":"killed","source":"invocation"}"#;
+        assert!(told(409, killed).await.expect("it says so"));
+        let runs = r#"{"code":470,"message":"has not completed yet","source":"ingress"}"#;
+        assert!(!told(470, runs).await.expect("it says so"));
+        let unknown = r#"{"code":404,"message":"invocation not found","source":"ingress"}"#;
+        assert!(!told(404, unknown).await.expect("it says so"));
+        for proxy in ["no token", r#"{"message":"no token"}"#] {
+            let refused = told(403, proxy).await.expect_err("it does not say");
+            assert!(refused.to_string().ends_with("said 403: no token"));
+        }
+    }
+}

@@ -159,3 +159,28 @@ fn ours(deployments: &Value) -> Vec<(String, Vec<String>)> {
     };
     all.into_iter().flatten().filter_map(served).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_has_of_us_is_told_from_the_rest() {
+        let deployments = json!({ "deployments": [
+            { "uri": "http://one/", "services": [{ "name": RUN }, { "name": "FlowNode_gpu" }, { "name": "Other" }] },
+            { "uri": "http://two/", "services": [{ "name": "Other" }] },
+            { "arn": "a function", "services": [{ "name": RUN }] },
+        ] });
+        assert_eq!(
+            ours(&deployments),
+            [(
+                "http://one/".to_owned(),
+                vec![RUN.to_owned(), "FlowNode_gpu".to_owned()]
+            )]
+        );
+        let services = json!({ "services": [{ "name": INBOX, "revision": 3 }] });
+        assert_eq!(registered(&services, INBOX), Ok("revision 3".to_owned()));
+        assert!(registered(&services, RUN).is_err());
+        assert_eq!(ours(&Value::Null), []);
+    }
+}

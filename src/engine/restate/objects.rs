@@ -218,3 +218,35 @@ async fn aside<T: Send + 'static>(
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_gives_what_it_was_given_or_says_so() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        let kept = objects.put(b"large".to_vec()).await.expect("it is kept");
+        assert_eq!(kept.bytes, 5);
+        let got = objects.get(kept.sha256).await.expect("it is there");
+        assert_eq!(got, b"large");
+        std::fs::write(dir.path().join(kept.sha256.hex()), "other").expect("it is written");
+        assert!(matches!(
+            objects.get(kept.sha256).await,
+            Err(ObjectsError::Folder(store::Error::NotItsName { .. }))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_life_is_stopped_alone_and_only_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        assert!(!objects.is_stopped("r.00000000").await);
+        for _ in 0..2 {
+            objects.stop("r.00000000").await.expect("it is noted");
+        }
+        assert!(objects.is_stopped("r.00000000").await);
+        assert!(!objects.is_stopped("r.00000000~2").await);
+    }
+}

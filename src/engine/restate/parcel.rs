@@ -430,3 +430,30 @@ pub(super) async fn fetch(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_value_travels_itself_or_by_reference() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        let small = json!({ "few": [1, 2] });
+        let sent = Sent::of(&small, &objects).await.expect("it is sent");
+        assert!(matches!(sent, Sent::Here(_)));
+        assert_eq!(sent.open(&objects).await.expect("it is opened"), small);
+        // With its two quotes one byte more than what is sent itself.
+        let large = Value::String("x".repeat(LARGEST_HERE - 1));
+        let sent = Sent::of(&large, &objects).await.expect("it is sent");
+        assert!(matches!(sent, Sent::Object(_)));
+        assert_eq!(
+            sent.clone().open(&objects).await.expect("it is opened"),
+            large
+        );
+        let elsewhere = Objects::folder(&dir.path().join("elsewhere"));
+        assert!(matches!(sent.open(&elsewhere).await, Err(Error::Away(_))));
+    }
+}
