@@ -65,8 +65,12 @@ mod service {
             // As a step, and not as the handler itself: a handler whose answer was kept while the server
             // died is gone through again, and must then come to the same answer without doing it again.
             let attempt = ctx.run(move || async move {
-                let done = Box::pin(hands.attempt(assignment)).await?;
-                Ok(Json(done))
+                let (run, node) = (assignment.run.clone(), assignment.path.clone());
+                let done = Box::pin(hands.attempt(assignment)).await;
+                let done = done.inspect_err(|error| {
+                    tracing::warn!(run, node = node.as_str(), "{error}; Restate tries again");
+                });
+                Ok(Json(done?))
             });
             Ok(attempt.name("attempt").retry_policy(for_ever()).await?)
         }

@@ -192,15 +192,18 @@ async fn take(driver: &mut Driver, ground: &mut Distant<'_>, input: Input) -> Re
                 driver.report(report, quiet)?;
             }
             Err(ended) => {
-                driver.in_flight.remove(&id);
-                if driver.expects(id, attempt) {
-                    let failure = Failure::new(format!(
-                        "Restate has ended the call of it: {}",
-                        ended.message()
-                    ))
-                    .help("somebody cancelled or killed it there; resume the run");
-                    driver.node_failed(id, &failure, quiet)?;
-                }
+                let failure = Failure::new(format!(
+                    "Restate has ended the call of it: {}",
+                    ended.message()
+                ))
+                .help("somebody cancelled or killed it there; resume the run");
+                let report = Report {
+                    id,
+                    attempt,
+                    result: Err(failure),
+                    stopped: false,
+                };
+                driver.report(report, quiet)?;
             }
         },
         Input::Message(message) => {
