@@ -210,7 +210,8 @@ fn stop_key(life: &str) -> String {
     format!("stop-{life}")
 }
 
-async fn aside<T: Send + 'static>(
+/// Does what waits for a disk where nothing else waits for it.
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
 ) -> Result<T, store::Error> {
     match tokio::task::spawn_blocking(work).await {
