@@ -113,14 +113,15 @@ impl Objects {
         match &*self.0 {
             Kind::Folder(path) => {
                 let path = path.clone();
-                Ok(aside(move || Blobs::new(path).get(digest)).await?)
+                let got = aside(move || Blobs::new(path).get(digest)).await;
+                got.map_err(|error| self.refused("give", &digest.hex(), &not_the_same(&error)))
             }
             Kind::Bucket { store, prefix, .. } => {
                 let key = prefix.clone().join(digest.hex());
                 let found = async { store.get(&key).await?.bytes().await };
                 let bytes = found
                     .await
-                    .map_err(|error| self.refused("give", &key, &error))?;
+                    .map_err(|error| self.refused("give", &key, &not_the_same(&error)))?;
                 if Digest::of(&bytes) != digest {
                     let error = "it holds something else than its name says";
                     return Err(self.refused("give", &key, &error));
@@ -185,7 +186,7 @@ impl Objects {
     fn refused(
         &self,
         action: &'static str,
-        key: &object_store::path::Path,
+        key: &dyn std::fmt::Display,
         error: &dyn std::fmt::Display,
     ) -> ObjectsError {
         ObjectsError::Store {
@@ -204,6 +205,11 @@ impl std::fmt::Display for Objects {
             Kind::Bucket { shown, .. } => shown.fmt(formatter),
         }
     }
+}
+
+/// What somebody most likely did who asks a store for what it never got.
+fn not_the_same(error: &dyn std::fmt::Display) -> String {
+    format!("{error}; do all workers and commands have the same `--object-store`?")
 }
 
 fn stop_key(life: &str) -> String {
@@ -233,10 +239,9 @@ mod tests {
         let got = objects.get(kept.sha256).await.expect("it is there");
         assert_eq!(got, b"large");
         std::fs::write(dir.path().join(kept.sha256.hex()), "other").expect("it is written");
-        assert!(matches!(
-            objects.get(kept.sha256).await,
-            Err(ObjectsError::Folder(store::Error::NotItsName { .. }))
-        ));
+        let damaged = objects.get(kept.sha256).await;
+        let damaged = damaged.expect_err("it is another").to_string();
+        assert!(damaged.contains("`--object-store`"), "{damaged}");
     }
 
     #[tokio::test]
