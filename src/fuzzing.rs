@@ -475,20 +475,101 @@ pub fn evidence(data: &[u8]) {
 mod tests {
     use super::*;
 
+    /// Mutated inputs for each target.
+    const MUTANTS: usize = 2_000;
+    /// What parsers trip over.
+    const TOKENS: [&[u8]; 12] = [
+        b"${",
+        b"{{",
+        b"{%",
+        b"\"",
+        b"\n",
+        b"\0",
+        b"\xff",
+        b"-9223372036854775809",
+        b"1e999",
+        b"[[[[[[[[",
+        b"&a *a",
+        b"\\u0000",
+    ];
+
+    /// xorshift64*: the same inputs each time, so that what fails here fails again.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            let thrown = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+            usize::try_from(thrown).expect("31 bits fit") % limit.max(1)
+        }
+
+        fn mutant(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
+            let mut bytes = seeds[self.below(seeds.len())].clone();
+            for _ in 0..=self.below(4) {
+                let (at, end) = (self.below(bytes.len() + 1), self.below(bytes.len() + 1));
+                let range = at.min(end)..at.max(end).min(at.min(end) + 64);
+                match self.below(5) {
+                    0 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                    1 => drop(bytes.drain(range)),
+                    2 => {
+                        let twice = bytes[range.clone()].to_vec();
+                        bytes.splice(range.start..range.start, twice);
+                    }
+                    3 => {
+                        let other = &seeds[self.below(seeds.len())];
+                        let from = self.below(other.len() + 1);
+                        bytes.splice(at.., other[from..].iter().copied());
+                    }
+                    _ => {
+                        let token = TOKENS[self.below(TOKENS.len())];
+                        bytes.splice(at..at, token.iter().copied());
+                    }
+                }
+            }
+            bytes
+        }
+    }
+
+    fn seeds(name: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz/seeds")
+            .join(name);
+        let found = std::fs::read_dir(&dir).expect("every target has seeds");
+        let mut seeds: Vec<_> = found
+            .flatten()
+            .map(|entry| {
+                let bytes = std::fs::read(entry.path()).expect("it can be read");
+                (entry.path(), bytes)
+            })
+            .collect();
+        assert!(!seeds.is_empty(), "{} holds seeds", dir.display());
+        seeds.sort();
+        seeds
+    }
+
     #[test]
     fn every_seed_is_taken() {
-        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
         for (name, target) in TARGETS {
-            let dir = seeds.join(name);
-            let found = std::fs::read_dir(&dir).expect("every target has seeds");
-            let mut count = 0;
-            for entry in found.flatten() {
-                let bytes = std::fs::read(entry.path()).expect("it can be read");
+            for (path, bytes) in seeds(name) {
                 let held = std::panic::catch_unwind(|| target(&bytes));
-                assert!(held.is_ok(), "{}", entry.path().display());
-                count += 1;
+                assert!(held.is_ok(), "{}", path.display());
             }
-            assert!(count > 0, "{} holds seeds", dir.display());
+        }
+    }
+
+    #[test]
+    fn every_mutant_is_taken() {
+        for (name, target) in TARGETS {
+            let seeds: Vec<Vec<u8>> = seeds(name).into_iter().map(|(_, bytes)| bytes).collect();
+            let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+            for _ in 0..MUTANTS {
+                let bytes = dice.mutant(&seeds);
+                let held = std::panic::catch_unwind(|| target(&bytes));
+                let shown = String::from_utf8_lossy(&bytes);
+                assert!(held.is_ok(), "{name}: {}", shown.escape_debug());
+            }
         }
     }
 }

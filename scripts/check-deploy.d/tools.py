@@ -124,7 +124,7 @@ def free_ports(count):
 @contextlib.contextmanager
 def service(command, work, name, **environment):
     with open(work / f"{name}.log", "ab") as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, cwd=work, env={"PATH": os.environ["PATH"], "HOME": str(work), **environment})
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, cwd=work, env={"PATH": os.environ["PATH"], "HOME": str(work), "TMPDIR": str(work), **environment})
     try:
         yield process
     finally:

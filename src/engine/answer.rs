@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::away::Away;
 use super::driver::Driver;
 use super::environment::Engine;
 use super::error::Error;
 use super::inbox::{Request, Verdict};
 use super::observer::Observer;
-use super::open::OpenRun;
+use super::open::{OpenRun, Told};
 use crate::id::NodePath;
-use crate::run::{ApprovalDecided, Decision};
-use crate::store::{self, Inbox, RunDir};
+use crate::run::{ApprovalDecided, Decision, Event, Payload};
+use crate::store::{self, Inbox, RecordRef, RunDir, scan};
 use crate::value::{Digest, Object};
 
 /// How long the answer of a living driver is waited for.
@@ -100,9 +99,7 @@ impl Engine {
         command: &str,
         observer: &mut dyn Observer,
     ) -> Result<(Verdict, Option<Driver>), Error> {
-        if let Some(note) = Away::has(dir)?
-            && let Some(verdict) = self.deliver_away(dir, &note, request).await?
-        {
+        if let Some(verdict) = self.deliver_away(dir, request).await? {
             return Ok((verdict, None));
         }
         Inbox::new(dir.inbox()).put(request.id(), request)?;
@@ -118,12 +115,12 @@ impl Engine {
                     // A driver that has just ended may have taken it before us.
                     let verdict = match own {
                         Some(verdict) => verdict,
-                        None => self.receipt(dir, request)?.unwrap_or(Verdict::Queued),
+                        None => Verdict::of(dir, request.id())?.unwrap_or(Verdict::Queued),
                     };
                     return Ok((verdict, Some(driver)));
                 }
                 Err(Error::Store(store::Error::Locked { .. })) => {
-                    if let Some(verdict) = self.receipt(dir, request)? {
+                    if let Some(verdict) = Verdict::of(dir, request.id())? {
                         return Ok((verdict, None));
                     }
                     if Instant::now() > deadline {
@@ -136,7 +133,7 @@ impl Engine {
         }
     }
 
-    /// Asks something of a run that Restate has.
+    /// Asks something of a run that Restate has; nothing, of one that this machine has.
     #[cfg(not(feature = "restate"))]
     #[expect(
         clippy::unused_async,
@@ -145,28 +142,40 @@ impl Engine {
     pub(super) async fn deliver_away(
         &self,
         dir: &RunDir,
-        note: &Away,
         _request: &Request,
     ) -> Result<Option<Verdict>, Error> {
+        let Some(note) = super::away::Away::has(dir)? else {
+            return Ok(None);
+        };
         Err(Error::Away(format!(
             "Restate at {} has run `{}`, and this flowctl was built without the feature `restate`",
             note.ingress, dir.id
         )))
     }
+}
 
-    /// What the journal says of a request.
+impl Verdict {
+    /// What the journal of a run says became of a request, by its id. Nothing is replayed for it.
     ///
     /// # Errors
-    /// A run that cannot be read.
-    pub fn receipt(&self, dir: &RunDir, request: &Request) -> Result<Option<Verdict>, Error> {
-        self.receipt_of(dir, request.id())
-    }
-
-    /// The same, by the request's id.
-    ///
-    /// # Errors
-    /// A run that cannot be read.
-    pub fn receipt_of(&self, dir: &RunDir, id: &str) -> Result<Option<Verdict>, Error> {
-        Ok(self.read_run(dir)?.told.verdict(id))
+    /// A journal that is damaged or cannot be read.
+    pub fn of(run: &RunDir, id: &str) -> Result<Option<Self>, Error> {
+        let mut told = Told::default();
+        scan(&run.journal(), |record: RecordRef<'_>| {
+            if matches!(
+                record.event,
+                "approval_decided" | "decision_refused" | "cancel_requested"
+            ) && let Ok(Some(payload)) = Payload::parse(record.event, record.data)
+            {
+                told.add(&Event {
+                    seq: record.seq,
+                    ts: record.ts,
+                    round: record.round,
+                    payload,
+                });
+            }
+            Ok::<(), store::Error>(())
+        })?;
+        Ok(told.verdict(id))
     }
 }

@@ -478,7 +478,7 @@ impl Driver {
         // Nothing else will bring an answer that comes too late into the evidence; until that is done
         // it stays, so that a crash in between is made up for.
         if !late.is_empty() {
-            self.project(None)?;
+            self.projection(None)()?;
             for file in late {
                 self.inbox.remove(&file)?;
             }

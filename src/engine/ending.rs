@@ -10,6 +10,7 @@ use super::ground::Ground;
 use super::kept::place;
 use super::observer::Observer;
 use super::publish::{self, Conflict, manifest};
+use crate::evidence::{self, Sealed, Writing};
 use crate::expr::{EvalError, Secrets};
 use crate::id::{NodePath, RunId};
 use crate::python_value::Tagged;
@@ -37,47 +38,35 @@ impl Driver {
     }
 
     /// Writes what is new in the journal to the evidence; `close` closes the bundle.
-    pub(super) fn project(
-        &self,
-        close: Option<(String, String)>,
-    ) -> Result<Option<crate::evidence::Sealed>, Error> {
-        Ok(crate::evidence::write(crate::evidence::Writing {
-            layout: &self.engine.layout,
-            run: &self.dir,
-            wanted: &|path| self.is_evidence(path),
-            close,
-            signer: self.engine.signer.as_deref(),
-        })?)
-    }
-
-    /// The same, as a step.
     pub(super) async fn written(
         &mut self,
         ground: &mut impl Ground,
         close: Option<(String, String)>,
-    ) -> Result<Option<crate::evidence::Sealed>, Error> {
+    ) -> Result<Option<Sealed>, Error> {
+        let step = ground.step("write the evidence", self.projection(close));
+        step.await
+    }
+
+    /// The same, as something to be done at once or elsewhere.
+    pub(super) fn projection(
+        &self,
+        close: Option<(String, String)>,
+    ) -> impl FnOnce() -> Result<Option<Sealed>, Error> + Send + use<> {
         let all = self.state.walk(&self.plan).into_iter();
         let evidence = all.filter(|id| self.state.node(&self.plan, *id).evidence);
         let paths: HashSet<NodePath> = evidence
             .map(|id| self.state.instance(id).path.clone())
             .collect();
         let (engine, dir) = (self.engine.clone(), self.dir.clone());
-        let step = ground.step("write the evidence", move || {
-            Ok(crate::evidence::write(crate::evidence::Writing {
+        move || {
+            Ok(evidence::write(Writing {
                 layout: &engine.layout,
                 run: &dir,
                 wanted: &|path| paths.contains(path),
                 close,
                 signer: engine.signer.as_deref(),
             })?)
-        });
-        step.await
-    }
-
-    pub(super) fn is_evidence(&self, path: &crate::id::NodePath) -> bool {
-        self.state
-            .find(path)
-            .is_some_and(|id| self.state.node(&self.plan, id).evidence)
+        }
     }
 
     pub(super) async fn publish<G: Ground>(

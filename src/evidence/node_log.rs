@@ -48,6 +48,12 @@ pub(super) fn is_decision(payload: &Payload) -> bool {
     )
 }
 
+/// Whether a record may say anything to an auditor. A start does not, and of a long journal every other
+/// record is one.
+pub(super) fn may_tell(record: &Record) -> bool {
+    record.event != "node_started"
+}
+
 /// The node that a record is about, without reading the rest of it; none of one that cannot be
 /// evidence. [`project`] has the last word.
 pub(super) fn node_of(record: &Record) -> Option<NodePath> {

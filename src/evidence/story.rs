@@ -46,7 +46,7 @@ impl Story {
         output: &dyn Fn(Digest) -> Option<Vec<u8>>,
     ) -> Self {
         let mut story = Self::default();
-        for record in records {
+        for record in records.iter().filter(|record| node_log::may_tell(record)) {
             let Ok(Some(payload)) = Payload::parse(&record.event, &record.data) else {
                 continue;
             };

@@ -12,7 +12,7 @@ use super::index::{INDEX, INDEX_ENVELOPE};
 use super::intact::places;
 use super::ledger::{self, Entry, Receipt};
 use super::material::Material;
-use super::node_log::{log_name, node_of};
+use super::node_log::{log_name, may_tell, node_of};
 use super::{Error, PublicKey, Signer, lock};
 use crate::id::NodePath;
 use crate::store::{Layout, RunDir};
@@ -158,7 +158,7 @@ fn fresh(
     let written = own.iter().flat_map(|entry| entry.logs.values());
     let done: BTreeSet<u64> = written.flat_map(|log| log.seq.iter().copied()).collect();
     let mut logs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for record in &material.records {
+    for record in material.records.iter().filter(|record| may_tell(record)) {
         // Few nodes leave evidence, and only of those the whole record is read.
         let found = node_of(record).filter(|node| wanted(node) && !done.contains(&record.seq));
         if let Some(node) = found.filter(|_| material.projected(record.seq).is_some()) {

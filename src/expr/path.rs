@@ -4,6 +4,7 @@
 //! else (`[*]`, `..`, filters, slices) is a query for `jsonpath-rust` and gives a list.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::JpQuery;
@@ -14,14 +15,17 @@ use super::property::Property;
 use crate::diagnostic::or_list;
 use crate::value::{Step, Value, type_name};
 
-/// A compiled tail.
+/// A compiled tail. Shared, because a wire has the same one as the input that it was written for.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub struct Path(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     text: String,
     kind: Kind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Kind {
     Steps(Vec<Step>),
     Query(Box<JpQuery>),
@@ -44,42 +48,32 @@ const MAX_QUERY_BYTES: usize = 2_000;
 const MAX_QUERY_NESTING: usize = 30;
 
 impl Path {
+    fn new(text: String, kind: Kind) -> Self {
+        Self(Arc::new(Compiled { text, kind }))
+    }
+
     /// Compiles a tail such as `.test_cases[?@.mandatory].id`; the empty tail is the whole value.
     pub(super) fn parse(tail: &str) -> Result<Self, PathError> {
         let kind = match steps(tail)? {
             Some(steps) => Kind::Steps(steps),
             None => Kind::Query(Box::new(query(tail)?)),
         };
-        Ok(Self {
-            text: tail.to_owned(),
-            kind,
-        })
+        Ok(Self::new(tail.to_owned(), kind))
     }
 
     /// Reads a tail by the rules of Prompt Flow, by which every text is one.
     #[must_use]
     pub fn property(tail: &str) -> Self {
-        Self {
-            text: if tail.is_empty() {
-                String::new()
-            } else {
-                format!(".{tail}")
-            },
-            kind: if tail.is_empty() {
-                Kind::Steps(Vec::new())
-            } else {
-                Kind::Property(Property::parse(tail))
-            },
+        if tail.is_empty() {
+            return Self::new(String::new(), Kind::Steps(Vec::new()));
         }
+        Self::new(format!(".{tail}"), Kind::Property(Property::parse(tail)))
     }
 
     /// The values of a key in all items of a list that are not null.
     #[must_use]
     pub fn each(key: &str) -> Self {
-        Self {
-            text: format!("[?@ != null][{key:?}]"),
-            kind: Kind::Each(key.to_owned()),
-        }
+        Self::new(format!("[?@ != null][{key:?}]"), Kind::Each(key.to_owned()))
     }
 
     /// The path of these keys; what the loader builds for wires.
@@ -93,28 +87,25 @@ impl Path {
             Step::Key(key) => format!(".{key}"),
             Step::Index(index) => format!("[{index}]"),
         });
-        Self {
-            text: text.collect(),
-            kind: Kind::Steps(steps),
-        }
+        Self::new(text.collect(), Kind::Steps(steps))
     }
 
     /// Whether it goes by the rules of Prompt Flow.
     pub(super) fn is_property(&self) -> bool {
-        matches!(self.kind, Kind::Property(_))
+        matches!(self.0.kind, Kind::Property(_))
     }
 
     /// Whether it is the empty path: the value itself.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.text.is_empty()
+        self.0.text.is_empty()
     }
 
     /// The steps of a singular path; `None` for a query, and for Prompt Flow's paths, which go
     /// into text, too.
     #[must_use]
     pub fn steps(&self) -> Option<&[Step]> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Steps(steps) => Some(steps),
             Kind::Query(_) | Kind::Property(_) | Kind::Each(_) => None,
         }
@@ -125,7 +116,7 @@ impl Path {
     /// # Errors
     /// A sentence fragment.
     pub fn apply(&self, value: &Value) -> Result<Value, String> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Steps(steps) => walk(value, steps).cloned(),
             Kind::Property(property) => property.apply(value),
             Kind::Each(key) => {
@@ -149,13 +140,13 @@ impl Path {
 
 impl PartialEq for Path {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(&self.0.text)
     }
 }
 

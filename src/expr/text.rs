@@ -68,11 +68,13 @@ impl Text {
                 Piece::Template(..) => {}
             }
         }
-        match parts.as_slice() {
-            [] => Self::Plain(String::new()),
-            [Part::Literal(text)] => Self::Plain(text.clone()),
-            [Part::Reference(reference)] => Self::Whole(reference.clone()),
-            _ => Self::Joined(parts),
+        if parts.len() > 1 {
+            return Self::Joined(parts);
+        }
+        match parts.pop() {
+            None => Self::Plain(String::new()),
+            Some(Part::Literal(text)) => Self::Plain(text),
+            Some(Part::Reference(reference)) => Self::Whole(reference),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalog::{Catalog, FlowError, Found, ToolInfo};
-use super::model::{Fallback, NodeId, Plan, PlanNode, Scope, ScopeId, Step};
+use super::model::{Fallback, Names, NodeId, Plan, PlanNode, Scope, ScopeId, Step};
 use super::{order, wire};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, or_list};
 use crate::expr::{Binding, Use};
@@ -95,7 +95,7 @@ impl Compiler<'_> {
         if self.open.is_empty() && matches!(self.catalog.selection().part, Part::Node(_)) {
             flow.offer_ports(&steps);
         }
-        let names: HashMap<&str, NodeId> = flow
+        let names: Names<'_> = flow
             .nodes
             .iter()
             .enumerate()
@@ -338,7 +338,7 @@ fn plan_node(
     flow: &Flow,
     decl: &NodeDecl,
     step: Option<Step>,
-    names: &HashMap<&str, NodeId>,
+    names: &Names<'_>,
 ) -> Option<PlanNode> {
     let step = step?;
     let on_error = match &decl.on_error {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use petgraph::graph::DiGraph;
 
@@ -71,6 +72,9 @@ impl Plan {
     }
 }
 
+/// Nodes by what they are called, or by what they offer.
+pub(super) type Names<'a> = HashMap<&'a str, NodeId, RandomState>;
+
 /// One flow file, compiled.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -85,7 +89,7 @@ pub struct Scope {
     /// Its nodes, in file order.
     pub nodes: Vec<PlanNode>,
     /// Its nodes by name.
-    pub(super) names: HashMap<NodeName, NodeId>,
+    pub(super) names: HashMap<NodeName, NodeId, RandomState>,
     /// What it gives.
     pub outputs: Vec<(String, Binding)>,
     /// Whom to tell when a run of it pauses or ends.

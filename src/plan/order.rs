@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::model::{Fallback, NodeId, PlanNode, Why};
+use super::model::{Fallback, Names, NodeId, PlanNode, Why};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::Use;
 use crate::flow::{Flow, Order, Place};
@@ -23,7 +23,7 @@ pub(super) fn order(
     flow: &Flow,
     nodes: &[PlanNode],
     holding: &[bool],
-    names: &HashMap<&str, NodeId>,
+    names: &Names<'_>,
     problems: &mut Diagnostics,
 ) -> Option<Ordered> {
     let mut graph: DiGraph<NodeId, Why> = DiGraph::with_capacity(nodes.len(), nodes.len() * 2);

@@ -42,8 +42,13 @@ impl Plan {
 
     fn mermaid(&self, scope: &Scope, prefix: &str, depth: usize, text: &mut String) {
         let pad = "  ".repeat(depth);
-        for node in &scope.nodes {
-            let id = format!("{prefix}{}", node.name).replace(['/', '-'], "_");
+        // Once for each node: one that joins thousands has an edge from each of them.
+        let ids: Vec<String> = scope
+            .nodes
+            .iter()
+            .map(|node| mermaid_id(prefix, node))
+            .collect();
+        for (node, id) in scope.nodes.iter().zip(&ids) {
             if let Step::Flow(sub) = &node.step {
                 _ = writeln!(
                     text,
@@ -66,22 +71,13 @@ impl Plan {
                 };
                 _ = writeln!(
                     text,
-                    "{pad}n_{id}{open}\"{}{}\"{close}",
+                    "{pad}{id}{open}\"{}{}\"{close}",
                     node.name,
                     times(node.foreach.is_some())
                 );
             }
         }
         for (from, to, whys) in edges(scope) {
-            let name = |id: super::NodeId| {
-                let node = scope.node(id);
-                let mark = if matches!(node.step, Step::Flow(_)) {
-                    ""
-                } else {
-                    "n_"
-                };
-                format!("{mark}{prefix}{}", node.name).replace(['/', '-'], "_")
-            };
             let arrow = if whys.iter().any(|why| matches!(why, Why::Data(_))) {
                 "-->"
             } else {
@@ -90,9 +86,9 @@ impl Plan {
             _ = writeln!(
                 text,
                 "{pad}{} {arrow}|\"{}\"| {}",
-                name(from),
+                ids[from.index()],
                 join(&whys),
-                name(to)
+                ids[to.index()]
             );
         }
     }
@@ -220,6 +216,16 @@ fn kind(node: &PlanNode) -> String {
 
 fn times(foreach: bool) -> &'static str {
     if foreach { " (each)" } else { "" }
+}
+
+/// What a node is called in a Mermaid graph. A node must not be called as the subgraph around it.
+fn mermaid_id(prefix: &str, node: &PlanNode) -> String {
+    let mark = if matches!(node.step, Step::Flow(_)) {
+        ""
+    } else {
+        "n_"
+    };
+    format!("{mark}{prefix}{}", node.name).replace(['/', '-'], "_")
 }
 
 fn escape(text: &str) -> String {

@@ -1,10 +1,11 @@
 //! Wiring: explicit inputs first, then required ports by name; every wire is checked.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::contract::{Ports, Scopes, approval_schema, lookup_output, offers};
-use super::model::{NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
+use super::model::{Names, NodeId, PlanNode, Scope, ScopeId, Step, Wire, WireWhy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, or_list};
 use crate::expr::{Binding, Head, Path, Reference, Text, Use};
 use crate::flow::{CodeDecl, CodeKind, Flow, InputBinding, KindDecl, NodeDecl};
@@ -15,7 +16,7 @@ pub(super) fn connect<'s>(
     flow: &Flow,
     nodes: &mut [Option<PlanNode>],
     scopes: &(dyn Fn(ScopeId) -> Option<&'s Scope> + 's),
-    names: &HashMap<&str, NodeId>,
+    names: &Names<'_>,
     problems: &mut Diagnostics,
 ) {
     // Offers are asked for once: a sub-flow's are computed from its outputs.
@@ -26,7 +27,7 @@ pub(super) fn connect<'s>(
                 .map_or_else(|| Ports::Own(Vec::new()), |node| offers(node, scopes))
         })
         .collect();
-    let mut latest: HashMap<&str, NodeId> = HashMap::new();
+    let mut latest: Names<'_> = Names::default();
     let mut schemas = HashMap::new();
     for at in 0..nodes.len() {
         let decl = &flow.nodes[at];
@@ -86,9 +87,9 @@ struct Wiring<'a, 's> {
     nodes: &'a [Option<PlanNode>],
     offered: &'a [Ports],
     /// The nearest node above the current one that offers a port.
-    latest: &'a HashMap<&'a str, NodeId>,
+    latest: &'a Names<'a>,
     scopes: &'a Scopes<'s>,
-    names: &'a HashMap<&'a str, NodeId>,
+    names: &'a Names<'a>,
 }
 
 impl Wiring<'_, '_> {
@@ -295,7 +296,7 @@ impl Wiring<'_, '_> {
                 decl,
                 port,
                 given,
-                &format!("`{}`", node.name),
+                &format_args!("`{}`", node.name),
                 span,
                 Some(node.span),
                 problems,
@@ -313,7 +314,7 @@ impl Wiring<'_, '_> {
                 decl,
                 port,
                 &given,
-                "the flow input",
+                &"the flow input",
                 span,
                 Some(input.key_span),
                 problems,
@@ -438,7 +439,7 @@ impl Wiring<'_, '_> {
         let Some(reference) = input.binding.whole() else {
             return;
         };
-        let (given, who) = match &reference.head {
+        let given = match &reference.head {
             Head::Output(name) => {
                 let Some(node) = self
                     .names
@@ -451,13 +452,10 @@ impl Wiring<'_, '_> {
                 else {
                     return;
                 };
-                (
-                    Port {
-                        contract,
-                        ..Port::new(&port.name, schema, "")
-                    },
-                    format!("`{reference}`"),
-                )
+                Port {
+                    contract,
+                    ..Port::new("", schema, "")
+                }
             }
             Head::Input(name) => {
                 let (Some(input), Some(steps)) =
@@ -468,7 +466,7 @@ impl Wiring<'_, '_> {
                 let Lookup::Found(schema) = lookup(&input.schema, steps) else {
                     return;
                 };
-                (Port::new(&port.name, schema, ""), format!("`{reference}`"))
+                Port::new("", schema, "")
             }
             Head::Approval => {
                 let node = self.names.get(decl.name.value.as_str());
@@ -479,10 +477,11 @@ impl Wiring<'_, '_> {
                 let Lookup::Found(schema) = lookup(&approval_schema(node), steps) else {
                     return;
                 };
-                (Port::new(&port.name, schema, ""), format!("`{reference}`"))
+                Port::new("", schema, "")
             }
             _ => return,
         };
+        let who = format_args!("`{reference}`");
         self.check_fit(decl, port, &given, &who, reference.span, None, problems);
     }
 
@@ -495,7 +494,7 @@ impl Wiring<'_, '_> {
         decl: &NodeDecl,
         port: &Port,
         given: &Port,
-        who: &str,
+        who: &dyn fmt::Display,
         span: Span,
         from: Option<Span>,
         problems: &mut Diagnostics,

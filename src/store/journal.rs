@@ -252,12 +252,6 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Bytes in the file that are expected once more and have not come yet.
-    #[must_use]
-    pub fn expected(&self) -> usize {
-        self.ahead.left()
-    }
-
     fn start(
         path: &Path,
         run: &str,
@@ -735,7 +729,7 @@ mod tests {
             .expect("it is whole up to there");
             assert_eq!(seen, [1, 2]);
             assert_eq!(go_again(&mut journal).expect("nothing is otherwise"), 7);
-            assert_eq!(journal.expected(), 0);
+            assert_eq!(journal.ahead.left(), 0);
             journal.sync().await.expect("it is durable");
             assert_eq!(journal.durable(), 7);
             assert_eq!(journal.places().load(5).expect("it is there").seq, 5);

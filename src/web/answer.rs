@@ -77,7 +77,7 @@ impl App {
     pub(super) async fn verdict(&self, run: String, id: String) -> Result<Verdict, Problem> {
         self.blocking(move |engine| {
             let dir = engine.layout.find(&run)?;
-            let verdict = engine.receipt_of(&dir, &id)?;
+            let verdict = Verdict::of(&dir, &id)?;
             Ok(verdict.unwrap_or(Verdict::Queued))
         })
         .await

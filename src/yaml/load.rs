@@ -1,5 +1,6 @@
 //! Events → tree: anchors, aliases, merge keys, duplicate keys and the budget for all of it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -183,7 +184,7 @@ impl Loader<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let kind = self.scalar(&text, style, tag.as_deref(), span);
+                let kind = self.scalar(text, style, tag.as_deref(), span);
                 self.finish(Node { span, kind }, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -275,8 +276,9 @@ impl Loader<'_> {
                 merges,
                 key,
             } => match key.take() {
-                None => {
-                    let Some(text) = key_text(&node) else {
+                None => match key_text(node) {
+                    Ok(named) => *key = Some(named),
+                    Err(node) => {
                         self.problems.push(
                             Diagnostic::error(
                                 Code::YamlNotJson,
@@ -287,9 +289,8 @@ impl Loader<'_> {
                             .label(format!("this is {}", node.type_name())),
                         );
                         return Err(Stop);
-                    };
-                    *key = Some((text, node.span));
-                }
+                    }
+                },
                 Some((text, _)) if text == "<<" => merges.push(node),
                 Some((text, key_span)) => {
                     if let Some(first) = index.find(&text, entries) {
@@ -382,19 +383,25 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind {
+    fn scalar(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: Span,
+    ) -> Kind {
         if let Some(tag) = tag {
             match tag.core_suffix() {
-                Some("str") => return Kind::Text(text.to_owned()),
+                Some("str") => return Kind::Text(text.into_owned()),
                 Some("int" | "float" | "bool" | "null") => {}
                 _ => self.tagged(Some(tag), span),
             }
         } else if style != ScalarStyle::Plain {
-            return Kind::Text(text.to_owned());
+            return Kind::Text(text.into_owned());
         }
-        match self.scalars.resolve(text) {
+        match self.scalars.resolve(&text) {
             Ok(Some(value)) => Kind::Scalar(value),
-            Ok(None) => Kind::Text(text.to_owned()),
+            Ok(None) => Kind::Text(text.into_owned()),
             Err(()) => {
                 self.problems.push(
                     Diagnostic::error(
@@ -405,7 +412,7 @@ impl Loader<'_> {
                     )
                     .help("quote it to mean the text"),
                 );
-                Kind::Text(text.to_owned())
+                Kind::Text(text.into_owned())
             }
         }
     }
@@ -436,13 +443,15 @@ impl Loader<'_> {
     }
 }
 
-fn key_text(node: &Node) -> Option<String> {
-    match &node.kind {
-        Kind::Text(text) => Some(text.clone()),
-        Kind::Scalar(Value::Null) => Some("null".to_owned()),
-        Kind::Scalar(value) => Some(value.to_string()),
-        Kind::List(_) | Kind::Map(_) => None,
-    }
+/// A key as text, and where it stands; gives back what cannot be one.
+fn key_text(node: Node) -> Result<(String, Span), Node> {
+    let text = match node.kind {
+        Kind::Text(text) => text,
+        Kind::Scalar(Value::Null) => "null".to_owned(),
+        Kind::Scalar(value) => value.to_string(),
+        Kind::List(_) | Kind::Map(_) => return Err(node),
+    };
+    Ok((text, node.span))
 }
 
 /// The number of values in a node, counted no further than `limit`.

@@ -52,10 +52,9 @@ pub(super) fn approve(engine: &Engine, args: &Approve, output: &mut Output) -> R
         }
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
-            drop(driver);
-            let missing = missing(&engine.read_run(&dir)?, &node);
+            let run = after(engine, run, driver)?;
+            let missing = missing(&run, &node);
             if args.drive.json {
-                let run = engine.read_run(&dir)?;
                 let report = crate::cli::report::json(&run, run.status_word())?;
                 output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
                 return Ok(Exit::SUCCESS);
@@ -132,9 +131,8 @@ pub(super) fn send_back(engine: &Engine, args: &SendBack, output: &mut Output) -
         }
         (Verdict::Accepted, driver) => {
             let held = driver.is_none();
-            drop(driver);
+            let run = after(engine, run, driver)?;
             if args.drive.json {
-                let run = engine.read_run(&dir)?;
                 let report = crate::cli::report::json(&run, run.status_word())?;
                 output.json(&serde_json::to_string_pretty(&report).expect("JSON becomes text"))?;
                 return Ok(Exit::SUCCESS);
@@ -295,6 +293,20 @@ fn deliver(
     let mut progress = Progress::new(output, &run.compiled.plan, true);
     let delivered = engine.deliver(&run.dir, request, command, &mut progress);
     Ok(runtime()?.block_on(delivered)?)
+}
+
+/// The run as it stands after an answer: who has judged it here need not read it again.
+fn after(
+    engine: &Engine,
+    before: OpenRun,
+    driver: Option<Driver>,
+) -> std::result::Result<OpenRun, Failure> {
+    let dir = before.dir.clone();
+    drop(before);
+    Ok(match driver {
+        Some(driver) => driver.close()?,
+        None => engine.read_run(&dir)?,
+    })
 }
 
 /// Who answers: by `approvers.yaml`, if the run has one and the account is somebody's there.

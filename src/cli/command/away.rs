@@ -5,7 +5,8 @@ use super::drive::{Manner, conclude};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::engine::{Away, Driver, Engine};
+use crate::engine::{Away, Driver, Ended, Engine};
+use crate::run::Status;
 use crate::store::RunDir;
 
 /// Where a server takes requests that was started without being told otherwise.
@@ -15,7 +16,7 @@ pub(super) const INGRESS: &str = "http://127.0.0.1:8080";
 pub(super) fn give(driver: Driver, ingress: &str, manner: Manner, output: &mut Output) -> Result {
     let engine = driver.engine().clone();
     let dir = driver.dir().clone();
-    let seen = driver.state().last_seq();
+    let (seen, status) = (driver.state().last_seq(), driver.state().status());
     let submit = crate::engine::restate::Submit {
         ingress: ingress.to_owned(),
         jobs: usize::from(manner.concurrency),
@@ -24,7 +25,22 @@ pub(super) fn give(driver: Driver, ingress: &str, manner: Manner, output: &mut O
     if !manner.json {
         output.say(&format!("  on Restate at {ingress}"));
     }
-    follow(&engine, &dir, seen, manner, output)
+    follow_on(&engine, &dir, (seen, status), manner, output)
+}
+
+/// Follows a run from where it stood, unless there it waits for people: nothing happens then.
+fn follow_on(
+    engine: &Engine,
+    dir: &RunDir,
+    (seen, status): (u64, Status),
+    manner: Manner,
+    output: &mut Output,
+) -> Result {
+    if status == Status::Paused {
+        let run = engine.read_run(dir)?;
+        return conclude(&run, Ended::Paused, manner, output);
+    }
+    follow(engine, dir, seen, manner, output)
 }
 
 /// Follows a run that Restate has, until it pauses or ends.
@@ -46,7 +62,7 @@ pub(super) fn follow(
             crate::cli::progress::Progress::new(output, &run.compiled.plan, manner.json);
         runtime.block_on(engine.follow_away(dir, seen, &mut progress, stop))?
     };
-    if ended == crate::engine::Ended::Interrupted && Away::has(dir)?.is_some() {
+    if ended == Ended::Interrupted && Away::has(dir)?.is_some() {
         output.say(&format!(
             "run {} goes on on Restate; `flowctl show {}` tells how far it is",
             dir.id, dir.id
@@ -66,13 +82,18 @@ pub(super) fn again(
     output: &mut Output,
 ) -> Result {
     super::drive::runtime()?.block_on(engine.begin(note))?;
-    let run = engine.read_run(dir)?;
-    if run.state.status() == crate::run::Status::Paused {
-        return conclude(&run, crate::engine::Ended::Paused, manner, output);
-    }
-    let seen = run.state.last_seq();
-    drop(run);
-    follow(engine, dir, seen, manner, output)
+    let state = engine.read_run(dir)?.state;
+    let stood = (state.last_seq(), state.status());
+    follow_on(engine, dir, stood, manner, output)
+}
+
+/// Takes a run back that somebody has ended on Restate; says whether it was so.
+pub(super) fn reclaim(
+    engine: &Engine,
+    dir: &RunDir,
+    note: &Away,
+) -> std::result::Result<bool, Failure> {
+    Ok(super::drive::runtime()?.block_on(engine.reclaim(dir, note))?)
 }
 
 /// Has a run given back.

@@ -40,6 +40,14 @@ pub(super) fn again(
     Err(without())
 }
 
+pub(super) fn reclaim(
+    _engine: &Engine,
+    _dir: &RunDir,
+    _note: &Away,
+) -> std::result::Result<bool, Failure> {
+    Err(without())
+}
+
 pub(super) fn back(
     _engine: &Engine,
     _dir: &RunDir,

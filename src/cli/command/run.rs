@@ -211,10 +211,13 @@ pub(super) fn resume(engine: &Engine, args: &Resume, output: &mut Output) -> Res
     };
     let before = Away::of(&dir)?;
     if let Some(note) = before.as_ref().filter(|note| note.open) {
-        if !args.accept_changes {
+        if away::reclaim(engine, &dir, note)? {
+            output.say("note: somebody had ended it on Restate; it is given there once more");
+        } else if args.accept_changes {
+            away::back(engine, &dir, note)?;
+        } else {
             return away::again(engine, &dir, note, manner, output);
         }
-        away::back(engine, &dir, note)?;
     }
     let driver = engine.take_up(&dir, "resume")?;
     let status = driver.state().status();

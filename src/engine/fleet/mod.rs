@@ -22,14 +22,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::time::Instant;
 
-use super::away::Away;
 use super::environment::Engine;
 use super::error::Error;
 use super::inbox::{Request, Verdict};
 use super::overview::Overview;
 use crate::id::RunId;
-use crate::run::Payload;
-use crate::store::{self, Inbox, RecordRef, RunDir, RunIndex, scan};
+use crate::store::{self, Inbox, RunDir, RunIndex};
 use slots::Slots;
 use table::{Errand, Table};
 
@@ -165,11 +163,8 @@ impl Fleet {
     /// # Errors
     /// I/O.
     pub async fn ask(&self, run: &RunDir, request: Request) -> Result<Verdict, Error> {
-        if let Some(note) = Away::has(run)? {
-            let engine = &self.0.engine;
-            if let Some(verdict) = engine.deliver_away(run, &note, &request).await? {
-                return Ok(verdict);
-            }
+        if let Some(verdict) = self.0.engine.deliver_away(run, &request).await? {
+            return Ok(verdict);
         }
         let id = request.id().to_owned();
         let (sender, mut receiver) = oneshot::channel();
@@ -204,7 +199,7 @@ impl Fleet {
             let late = Instant::now() >= deadline;
             if elsewhere || late {
                 let (dir, wanted) = (run.clone(), id.clone());
-                let read = tokio::task::spawn_blocking(move || receipt(&dir, &wanted)).await;
+                let read = tokio::task::spawn_blocking(move || Verdict::of(&dir, &wanted)).await;
                 if let Ok(Ok(Some(verdict))) = read {
                     self.0.settle(&id, &verdict);
                     return Ok(verdict);
@@ -292,25 +287,4 @@ impl Fleet {
             table.set(run, FleetState::Stopped, now);
         }
     }
-}
-
-/// What the journal of a run says of a request, without a replay.
-fn receipt(run: &RunDir, id: &str) -> Result<Option<Verdict>, store::Error> {
-    let mut told = super::open::Told::default();
-    scan(&run.journal(), |record: RecordRef<'_>| {
-        if matches!(
-            record.event,
-            "approval_decided" | "decision_refused" | "cancel_requested"
-        ) && let Ok(Some(payload)) = Payload::parse(record.event, record.data)
-        {
-            told.add(&crate::run::Event {
-                seq: record.seq,
-                ts: record.ts,
-                round: record.round,
-                payload,
-            });
-        }
-        Ok::<(), store::Error>(())
-    })?;
-    Ok(told.verdict(id))
 }

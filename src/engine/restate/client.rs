@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the server says of an invocation that is there and has not ended.
+const UNFINISHED: u16 = 470;
 
 /// Why a server did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +88,45 @@ impl Client {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, ClientError> {
+        let (status, bytes) = self.send(method, path, body).await?;
+        if !status.is_success() {
+            return Err(self.refused(status, &bytes));
+        }
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Refused {
+            url: self.base.clone(),
+            status: StatusCode::OK.as_u16(),
+            message: format!("its answer cannot be read: {error}"),
+        })
+    }
+
+    /// Whether a workflow has come to its end, well or not. One that the server does not know has not.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or does not say.
+    pub(super) async fn has_ended(&self, service: &str, key: &str) -> Result<bool, ClientError> {
+        let path = format!("/restate/workflow/{service}/{key}/output");
+        let (status, bytes) = self.send(Method::GET, &path, None::<&Value>).await?;
+        if status.is_success() {
+            return Ok(true);
+        }
+        if [StatusCode::NOT_FOUND.as_u16(), UNFINISHED].contains(&status.as_u16()) {
+            return Ok(false);
+        }
+        // What the workflow ended with has a status of its own; the rest is the server's, or a proxy's.
+        let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if said.get("source").and_then(Value::as_str) == Some("invocation") {
+            return Ok(true);
+        }
+        Err(self.refused(status, &bytes))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let url = format!("{}{path}", self.base);
         let mut request = self
             .http
@@ -105,26 +148,22 @@ impl Client {
         let answer = request.send().await.map_err(|error| unreachable(&error))?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|error| unreachable(&error))?;
-        if !status.is_success() {
-            let message = serde_json::from_slice::<Value>(&bytes)
-                .ok()
-                .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()))
-                .unwrap_or_else(|| {
-                    let text = String::from_utf8_lossy(&bytes);
-                    text.chars().take(300).collect()
-                });
-            return Err(ClientError::Refused {
-                url: self.base.clone(),
-                status: status.as_u16(),
-                message,
+        Ok((status, bytes))
+    }
+
+    fn refused(&self, status: StatusCode, bytes: &[u8]) -> ClientError {
+        let message = serde_json::from_slice::<Value>(bytes)
+            .ok()
+            .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()))
+            .unwrap_or_else(|| {
+                let text = String::from_utf8_lossy(bytes);
+                text.chars().take(300).collect()
             });
-        }
-        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|error| ClientError::Refused {
+        ClientError::Refused {
             url: self.base.clone(),
-            status: StatusCode::OK.as_u16(),
-            message: format!("its answer cannot be read: {error}"),
-        })
+            status: status.as_u16(),
+            message,
+        }
     }
 }
 
@@ -137,4 +176,50 @@ fn told(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a client makes of the answer of a server that gives just this one.
+    async fn told(status: u16, body: &'static str) -> Result<bool, ClientError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it listens");
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody asks");
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).await.expect("it can be read");
+            let answer = format!(
+                "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.expect("it reads");
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let client = Client::new(&format!("http://{address}/"), Some("t".to_owned()));
+        let told = client.expect("a client").has_ended("FlowRun", "r~2").await;
+        let asked = server.await.expect("it has answered");
+        assert!(asked.starts_with("GET /restate/workflow/FlowRun/r~2/output HTTP/1.1\r\n"));
+        assert!(asked.contains("authorization: Bearer t\r\n"), "{asked}");
+        told
+    }
+
+    #[tokio::test]
+    async fn only_the_workflows_own_end_is_an_end() {
+        assert!(told(200, "\"succeeded\"").await.expect("it says so"));
+        let killed = r#"{"code":409,"message":"killed","source":"invocation"}"#;
+        assert!(told(409, killed).await.expect("it says so"));
+        let runs = r#"{"code":470,"message":"has not completed yet","source":"ingress"}"#;
+        assert!(!told(470, runs).await.expect("it says so"));
+        let unknown = r#"{"code":404,"message":"invocation not found","source":"ingress"}"#;
+        assert!(!told(404, unknown).await.expect("it says so"));
+        for proxy in ["no token", r#"{"message":"no token"}"#] {
+            let refused = told(403, proxy).await.expect_err("it does not say");
+            assert!(refused.to_string().ends_with("said 403: no token"));
+        }
+    }
 }

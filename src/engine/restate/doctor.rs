@@ -8,7 +8,7 @@ use super::client::Client;
 use super::message::{Body, Put};
 use super::{INBOX, NODE, RUN};
 
-/// The oldest server that this was tried with, and the newest.
+/// The server that this was tried with.
 const TRIED: &str = "1.7.12";
 
 /// One thing that was looked at.
@@ -158,4 +158,29 @@ fn ours(deployments: &Value) -> Vec<(String, Vec<String>)> {
         (!names.is_empty()).then(|| (uri.to_owned(), names))
     };
     all.into_iter().flatten().filter_map(served).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_has_of_us_is_told_from_the_rest() {
+        let deployments = json!({ "deployments": [
+            { "uri": "http://one/", "services": [{ "name": RUN }, { "name": "FlowNode_gpu" }, { "name": "Other" }] },
+            { "uri": "http://two/", "services": [{ "name": "Other" }] },
+            { "arn": "a function", "services": [{ "name": RUN }] },
+        ] });
+        assert_eq!(
+            ours(&deployments),
+            [(
+                "http://one/".to_owned(),
+                vec![RUN.to_owned(), "FlowNode_gpu".to_owned()]
+            )]
+        );
+        let services = json!({ "services": [{ "name": INBOX, "revision": 3 }] });
+        assert_eq!(registered(&services, INBOX), Ok("revision 3".to_owned()));
+        assert!(registered(&services, RUN).is_err());
+        assert_eq!(ours(&Value::Null), []);
+    }
 }

@@ -21,6 +21,7 @@ use super::super::observer::Observer;
 use super::message::{Done, Message};
 use super::node_service;
 use super::objects::Objects;
+use super::parcel::away;
 use crate::run::InstanceId;
 
 /// Something that came in: the driver is told one at a time, in the order that Restate has journaled.
@@ -170,8 +171,12 @@ impl Ground for Distant<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         W: FnOnce() -> Result<T, Error> + Send + 'static,
     {
+        let run = self.life.run.clone();
         let step = self.ctx.run(move || async move {
-            let done = tokio::task::spawn_blocking(work).await?;
+            let done = tokio::task::spawn_blocking(work).await.map_err(away);
+            let done = done.and_then(|done| done).inspect_err(|error| {
+                tracing::warn!(run, step = name, "{error}; Restate tries again");
+            });
             Ok(Json(done?))
         });
         match step.name(name).retry_policy(for_ever()).await {

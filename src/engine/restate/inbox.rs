@@ -20,7 +20,7 @@ struct Current {
 
 const CURRENT: &str = "current";
 
-/// The object; its key is the run's id.
+/// The object; its key is the name of the run's lives.
 pub(super) struct FlowInbox {
     pub(super) clock: fn() -> Timestamp,
 }

@@ -74,7 +74,7 @@ pub(super) struct Assignment {
     pub(super) line: u64,
     pub(super) about: BTreeMap<String, Value>,
     pub(super) again: bool,
-    /// Whether the worker has a workspace of its own.
+    /// The pool whose workers make it; without one the common ones do.
     pub(super) pool: Option<String>,
 }
 
@@ -108,4 +108,45 @@ pub(super) struct Failed {
     pub(super) message: String,
     pub(super) help: Option<String>,
     pub(super) findings: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+    /// Reads what an earlier worker has written, and comes to the same when it writes it again.
+    fn is_read<T: Serialize + serde::de::DeserializeOwned>(written: &str) {
+        let written = written.replace("DIGEST", DIGEST);
+        let read: T = serde_json::from_str(&written).expect("it is read");
+        let again: serde_json::Value = serde_json::to_value(&read).expect("it is written");
+        let before: serde_json::Value = serde_json::from_str(&written).expect("it is JSON");
+        assert_eq!(again, before);
+    }
+
+    #[test]
+    fn what_restate_has_kept_is_read_by_the_next_version() {
+        is_read::<Assignment>(
+            r#"{"run":"r","life":"r.0a1b2c3d","path":"Each[1]","scope":0,"node":1,"snapshot":"DIGEST","attempt":2,"key":"k",
+            "heads":{"Much.output":{"object":{"sha256":"DIGEST","bytes":3000000}},"item":{"here":1}},"inputs":{"here":{}},
+            "env":null,"given":["Much"],"approval":{"decision":"approved"},
+            "staged":[{"path":"a.tf","sha256":"DIGEST","bytes":5,"base":null}],"has_files":true,"line":0,"about":{},
+            "again":false,"pool":"gpu"}"#,
+        );
+        is_read::<Done>(
+            r#"{"at":"2026-11-23T08:00:00.123Z","stopped":false,"result":{"Ok":{"digest":"DIGEST","size":5,
+            "files":[{"path":"a.tf","sha256":"DIGEST","bytes":5,"base":"DIGEST"}],"evidence":[],"subject":null,"about":null,
+            "cached":null,"output":{"here":{"stdout":"x"}}}}}"#,
+        );
+        is_read::<Done>(
+            r#"{"at":"2026-11-23T08:00:00Z","stopped":true,"result":{"Err":{"timeout":false,"message":"it was stopped",
+            "help":null,"findings":null}}}"#,
+        );
+        is_read::<Message>(
+            r#"{"at":"2026-11-23T08:00:00Z","body":{"request":{"kind":"cancel","id":"1","by":"ada"}}}"#,
+        );
+        is_read::<Message>(r#"{"at":"2026-11-23T08:00:00Z","body":"give_back"}"#);
+        is_read::<Put>(r#""over""#);
+    }
 }

@@ -14,7 +14,7 @@ use super::message::{Assignment, Done};
 use super::objects::Objects;
 use super::parcel::{Opened, away, fetch, give};
 use crate::id::RunId;
-use crate::plan::{NodeId, ScopeId};
+use crate::plan::{Plan, PlanNode, Scope};
 use crate::run::InstanceId;
 use crate::store::{Blobs, Snapshot};
 use crate::value::Digest;
@@ -65,8 +65,12 @@ mod service {
             // As a step, and not as the handler itself: a handler whose answer was kept while the server
             // died is gone through again, and must then come to the same answer without doing it again.
             let attempt = ctx.run(move || async move {
-                let done = Box::pin(hands.attempt(assignment)).await?;
-                Ok(Json(done))
+                let (run, node) = (assignment.run.clone(), assignment.path.clone());
+                let done = Box::pin(hands.attempt(assignment)).await;
+                let done = done.inspect_err(|error| {
+                    tracing::warn!(run, node = node.as_str(), "{error}; Restate tries again");
+                });
+                Ok(Json(done?))
             });
             Ok(attempt.name("attempt").retry_policy(for_ever()).await?)
         }
@@ -105,8 +109,12 @@ impl Hands {
         let staged: BTreeSet<_> = assignment.staged.iter().map(|file| file.sha256).collect();
         fetch(staged, &self.objects, &blobs).await?;
         let plan = &compiled.plan;
-        let scope = plan.scope(ScopeId(assignment.scope));
-        let node = scope.node(NodeId(assignment.node));
+        let (scope, node) = found(plan, &assignment).ok_or_else(|| {
+            away(format!(
+                "another version of flowctl has sent `{}`, which is not where it says in the flow as this one reads it; let workers of that version make it",
+                assignment.path
+            ))
+        })?;
         let redactor = self.engine.redactor(plan);
         let (told, cancel) = watch::channel(false);
         let asking = tokio::spawn(ask(self.objects.clone(), assignment.life.clone(), told));
@@ -188,6 +196,16 @@ impl Hands {
     }
 }
 
+/// The node of an assignment. By its number, and only if that is its name: another version may number
+/// otherwise.
+fn found<'a>(plan: &'a Plan, assignment: &Assignment) -> Option<(&'a Scope, &'a PlanNode)> {
+    let scope = plan.scopes().nth(assignment.scope as usize)?;
+    let node = scope.nodes.get(assignment.node as usize)?;
+    let last = assignment.path.as_str().rsplit('/').next()?;
+    let name = last.split('[').next()?;
+    (node.name.as_str() == name).then_some((scope, node))
+}
+
 /// Asks whether a life of a run is to be stopped, until it is.
 async fn ask(objects: Objects, life: String, told: watch::Sender<bool>) {
     loop {
@@ -205,5 +223,43 @@ struct Ending(tokio::task::JoinHandle<()>);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::diagnostic::{Diagnostics, Source};
+    use crate::tool::{Library, Registry};
+
+    #[test]
+    fn an_assignment_of_another_version_is_not_taken_for_another_node() {
+        let flow = "name: f\nnodes:\n  - { name: One, type: process, command: [echo] }\n  - { name: Two, type: process, command: [echo], foreach: [1, 2] }\n";
+        let dir = tempfile::tempdir().expect("a folder");
+        let registry = Registry::new(Library::live(dir.path()), Vec::new(), |_| None);
+        let source = Arc::new(Source::new("f.yaml", flow));
+        let plan = Plan::compile(&source, &registry, &mut Diagnostics::default());
+        let plan = plan.expect("the flow is valid");
+        let sent = |path: &str, scope: u32, node: u32| -> Assignment {
+            let digest = Digest::of(b"").to_string();
+            let sent = json!({
+                "run": "r", "life": "r.0", "path": path, "scope": scope, "node": node, "snapshot": digest, "attempt": 1,
+                "key": "k", "heads": {}, "inputs": null, "env": null, "given": [], "approval": null, "staged": [],
+                "has_files": false, "line": 0, "about": {}, "again": false, "pool": null,
+            });
+            serde_json::from_value(sent).expect("it is an assignment")
+        };
+        let name = |sent: &Assignment| Some(found(&plan, sent)?.1.name.to_string());
+        assert_eq!(name(&sent("One", 0, 0)).as_deref(), Some("One"));
+        assert_eq!(name(&sent("Two[1]", 0, 1)).as_deref(), Some("Two"));
+        assert_eq!(
+            name(&sent("Around[0]/Two[1]", 0, 1)).as_deref(),
+            Some("Two")
+        );
+        for other in [sent("One", 0, 1), sent("Two[1]", 0, 2), sent("One", 7, 0)] {
+            assert_eq!(name(&other), None, "{}", other.path);
+        }
     }
 }

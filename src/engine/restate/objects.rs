@@ -113,14 +113,15 @@ impl Objects {
         match &*self.0 {
             Kind::Folder(path) => {
                 let path = path.clone();
-                Ok(aside(move || Blobs::new(path).get(digest)).await?)
+                let got = aside(move || Blobs::new(path).get(digest)).await;
+                got.map_err(|error| self.refused("give", &digest.hex(), &not_the_same(&error)))
             }
             Kind::Bucket { store, prefix, .. } => {
                 let key = prefix.clone().join(digest.hex());
                 let found = async { store.get(&key).await?.bytes().await };
                 let bytes = found
                     .await
-                    .map_err(|error| self.refused("give", &key, &error))?;
+                    .map_err(|error| self.refused("give", &key, &not_the_same(&error)))?;
                 if Digest::of(&bytes) != digest {
                     let error = "it holds something else than its name says";
                     return Err(self.refused("give", &key, &error));
@@ -152,7 +153,10 @@ impl Objects {
     /// Whether a life of a run is to be stopped. A store that does not answer says no.
     pub async fn is_stopped(&self, life: &str) -> bool {
         match &*self.0 {
-            Kind::Folder(path) => tokio::fs::metadata(path.join(stop_key(life))).await.is_ok(),
+            Kind::Folder(path) => {
+                let path = path.join(stop_key(life));
+                aside(move || Ok(path.exists())).await.unwrap_or(false)
+            }
             Kind::Bucket { store, prefix, .. } => {
                 let key = prefix.clone().join(stop_key(life));
                 store.head(&key).await.is_ok()
@@ -182,7 +186,7 @@ impl Objects {
     fn refused(
         &self,
         action: &'static str,
-        key: &object_store::path::Path,
+        key: &dyn std::fmt::Display,
         error: &dyn std::fmt::Display,
     ) -> ObjectsError {
         ObjectsError::Store {
@@ -203,15 +207,52 @@ impl std::fmt::Display for Objects {
     }
 }
 
+/// What somebody most likely did who asks a store for what it never got.
+fn not_the_same(error: &dyn std::fmt::Display) -> String {
+    format!("{error}; do all workers and commands have the same `--object-store`?")
+}
+
 fn stop_key(life: &str) -> String {
     format!("stop-{life}")
 }
 
-async fn aside<T: Send + 'static>(
+/// Does what waits for a disk where nothing else waits for it.
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
 ) -> Result<T, store::Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_gives_what_it_was_given_or_says_so() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        let kept = objects.put(b"large".to_vec()).await.expect("it is kept");
+        assert_eq!(kept.bytes, 5);
+        let got = objects.get(kept.sha256).await.expect("it is there");
+        assert_eq!(got, b"large");
+        std::fs::write(dir.path().join(kept.sha256.hex()), "other").expect("it is written");
+        let damaged = objects.get(kept.sha256).await;
+        let damaged = damaged.expect_err("it is another").to_string();
+        assert!(damaged.contains("`--object-store`"), "{damaged}");
+    }
+
+    #[tokio::test]
+    async fn a_life_is_stopped_alone_and_only_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        assert!(!objects.is_stopped("r.00000000").await);
+        for _ in 0..2 {
+            objects.stop("r.00000000").await.expect("it is noted");
+        }
+        assert!(objects.is_stopped("r.00000000").await);
+        assert!(!objects.is_stopped("r.00000000~2").await);
     }
 }

@@ -13,14 +13,14 @@ use super::super::error::Error;
 use super::super::ground::Start;
 use super::super::secrets::secret_variable;
 use super::message::{Assignment, Done, Failed, Gave, Sent};
-use super::objects::Objects;
+use super::objects::{Objects, aside};
 use crate::expr::{Binding, EvalError, Head, Scope, Secrets};
 use crate::id::NodeName;
 use crate::plan::Step;
 use crate::port::{Effect, Failure, FailureKind};
 use crate::run::{External, InstanceId, StagedFile};
 use crate::store::Blobs;
-use crate::value::Value;
+use crate::value::{Digest, Value};
 
 /// Values of more bytes than this, as JSON, are sent by reference.
 const LARGEST_HERE: usize = 64 * 1024;
@@ -313,18 +313,19 @@ pub(super) async fn give(
     report: Report,
     at: jiff::Timestamp,
     objects: &Objects,
-    blobs: &Blobs,
+    blobs: &Arc<Blobs>,
 ) -> Result<Done, Error> {
     let result = match report.result {
         Ok(success) => {
             let staged = success.files.iter().chain(success.evidence.iter());
             let kept: BTreeSet<_> = staged.map(|file| file.sha256).collect();
             for digest in kept {
-                objects.put(blobs.get(digest)?).await.map_err(away)?;
+                let bytes = read(digest, blobs).await?;
+                objects.put(bytes).await.map_err(away)?;
             }
             let output = match success.external {
                 Some(external) => {
-                    let bytes = blobs.get(external.sha256)?;
+                    let bytes = read(external.sha256, blobs).await?;
                     Sent::Object(objects.put(bytes).await.map_err(away)?)
                 }
                 None => Sent::Here(success.raw),
@@ -360,7 +361,7 @@ pub(super) async fn accept(
     attempt: u32,
     done: Done,
     objects: &Objects,
-    blobs: &Blobs,
+    blobs: &Arc<Blobs>,
 ) -> Result<Report, Error> {
     let result = match done.result {
         Ok(gave) => Ok(accepted(gave, objects, blobs).await?),
@@ -383,7 +384,7 @@ pub(super) async fn accept(
     })
 }
 
-async fn accepted(gave: Gave, objects: &Objects, blobs: &Blobs) -> Result<Success, Error> {
+async fn accepted(gave: Gave, objects: &Objects, blobs: &Arc<Blobs>) -> Result<Success, Error> {
     let staged = gave.files.iter().chain(gave.evidence.iter());
     let named: BTreeSet<_> = staged.map(|file| file.sha256).collect();
     fetch(named, objects, blobs).await?;
@@ -395,7 +396,7 @@ async fn accepted(gave: Gave, objects: &Objects, blobs: &Blobs) -> Result<Succes
         }
     };
     let output = match external {
-        Some(External { sha256, .. }) => serde_json::from_slice(&blobs.get(sha256)?),
+        Some(External { sha256, .. }) => serde_json::from_slice(&read(sha256, blobs).await?),
         None => serde_json::from_str(raw.get()),
     };
     let output = output
@@ -416,17 +417,53 @@ async fn accepted(gave: Gave, objects: &Objects, blobs: &Blobs) -> Result<Succes
 
 /// Has files of a run here that are in the object store.
 pub(super) async fn fetch(
-    named: BTreeSet<crate::value::Digest>,
+    named: BTreeSet<Digest>,
     objects: &Objects,
-    blobs: &Blobs,
+    blobs: &Arc<Blobs>,
 ) -> Result<(), Error> {
     for digest in named {
-        if blobs.check(digest).is_err() {
-            blobs.put(&objects.get(digest).await.map_err(away)?)?;
-        } else {
+        let known = Arc::clone(blobs);
+        let there = aside(move || Ok(known.check(digest).is_ok())).await?;
+        if there {
             // So that it is synced before a record names it, whoever has written it.
             blobs.adopt(digest);
+        } else {
+            let bytes = objects.get(digest).await.map_err(away)?;
+            let blobs = Arc::clone(blobs);
+            aside(move || blobs.put(&bytes)).await?;
         }
     }
     Ok(())
+}
+
+async fn read(digest: Digest, blobs: &Arc<Blobs>) -> Result<Vec<u8>, Error> {
+    let blobs = Arc::clone(blobs);
+    Ok(aside(move || blobs.get(digest)).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_value_travels_itself_or_by_reference() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let objects = Objects::folder(dir.path());
+        let small = json!({ "few": [1, 2] });
+        let sent = Sent::of(&small, &objects).await.expect("it is sent");
+        assert!(matches!(sent, Sent::Here(_)));
+        assert_eq!(sent.open(&objects).await.expect("it is opened"), small);
+        // With its two quotes one byte more than what is sent itself.
+        let large = Value::String("x".repeat(LARGEST_HERE - 1));
+        let sent = Sent::of(&large, &objects).await.expect("it is sent");
+        assert!(matches!(sent, Sent::Object(_)));
+        assert_eq!(
+            sent.clone().open(&objects).await.expect("it is opened"),
+            large
+        );
+        let elsewhere = Objects::folder(&dir.path().join("elsewhere"));
+        assert!(matches!(sent.open(&elsewhere).await, Err(Error::Away(_))));
+    }
 }

@@ -1,6 +1,7 @@
 //! `FlowRun`: one life of a run as a workflow. Asks the state what is to be done, and does it, as the local
 //! driver does; only that it waits for Restate.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use restate_sdk::prelude::*;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use super::super::attempt::Report;
 use super::super::away::{Away, Life};
 use super::super::driver::Driver;
 use super::super::environment::{Engine, in_millis};
@@ -17,6 +19,7 @@ use super::super::ground::Ground as _;
 use super::super::inbox::{Judge, Request, judge};
 use super::super::notify::tell;
 use super::super::observer::{Notice, Observer};
+use super::super::resolve::with_bases;
 use super::INBOX;
 use super::ground::{Distant, Input, Names, promise};
 use super::message::{Body, Message};
@@ -25,7 +28,7 @@ use super::parcel::{accept, away};
 use crate::id::RunId;
 use crate::plan::Plan;
 use crate::port::Failure;
-use crate::run::{Action, Event, Payload, RunResumed, RunState, Status};
+use crate::run::{Event, Payload, RunResumed, RunState, Status};
 use crate::store::{self, RunDir};
 
 /// How long the lock of a run is waited for: a worker that has just lost the run lets go of it.
@@ -47,7 +50,7 @@ impl FlowRun {
         let lived = live(&self.engine, &mut ground, &ctx, &life).await;
         match (lived, ground.ended) {
             (Ok(status), _) => Ok(status),
-            // Cancelled or killed from outside: the run stays as it is, for whoever resumes it.
+            // Cancelled from outside: the run stays as it is, for whoever resumes it.
             (Err(_), Some(ended)) => Err(ended.into()),
             (Err(error), None) => {
                 tracing::warn!(run = life.run, "{error}; Restate tries again");
@@ -115,9 +118,6 @@ async fn live(
         let next = driver.state.next(&driver.plan, driver.now(), slots);
         let mut acted = false;
         for action in next.actions {
-            if leaving && matches!(action, Action::Start(_)) {
-                continue;
-            }
             if driver.state.is_due(&driver.plan, &action) {
                 acted = true;
                 driver.carry_out(ground, action, quiet).await?;
@@ -183,19 +183,27 @@ async fn take(driver: &mut Driver, ground: &mut Distant<'_>, input: Input) -> Re
             Ok(done) => {
                 later(driver, done.at);
                 let blobs = Arc::clone(&driver.blobs);
-                let report = accept(id, attempt, *done, &ground.objects, &blobs).await?;
+                let mut report = accept(id, attempt, *done, &ground.objects, &blobs).await?;
+                if driver.state.node(&driver.plan, id).worker_pool.is_some() {
+                    // Its worker has looked at a workspace of its own.
+                    let workspace = driver.engine.layout.workspace().to_owned();
+                    based(ground, &mut report, workspace).await?;
+                }
                 driver.report(report, quiet)?;
             }
             Err(ended) => {
-                driver.in_flight.remove(&id);
-                if driver.expects(id, attempt) {
-                    let failure = Failure::new(format!(
-                        "Restate has ended the call of it: {}",
-                        ended.message()
-                    ))
-                    .help("somebody cancelled or killed it there; resume the run");
-                    driver.node_failed(id, &failure, quiet)?;
-                }
+                let failure = Failure::new(format!(
+                    "Restate has ended the call of it: {}",
+                    ended.message()
+                ))
+                .help("somebody cancelled or killed it there; resume the run");
+                let report = Report {
+                    id,
+                    attempt,
+                    result: Err(failure),
+                    stopped: false,
+                };
+                driver.report(report, quiet)?;
             }
         },
         Input::Message(message) => {
@@ -207,6 +215,29 @@ async fn take(driver: &mut Driver, ground: &mut Distant<'_>, input: Input) -> Re
         }
     }
     Ok(false)
+}
+
+/// Gives files the bases that they have in the workspace.
+async fn based(
+    ground: &mut Distant<'_>,
+    report: &mut Report,
+    workspace: PathBuf,
+) -> Result<(), Error> {
+    let Ok(success) = &mut report.result else {
+        return Ok(());
+    };
+    if success.files.is_empty() {
+        return Ok(());
+    }
+    let files = success.files.to_vec();
+    let looked = ground.step("look at the workspace", move || {
+        Ok(with_bases(files, &workspace))
+    });
+    match looked.await? {
+        Ok(files) => success.files = files.into(),
+        Err(message) => report.result = Err(Failure::new(message)),
+    }
+    Ok(())
 }
 
 fn later(driver: &mut Driver, at: jiff::Timestamp) {

@@ -12,12 +12,12 @@ use super::super::environment::Engine;
 use super::super::error::Error;
 use super::super::inbox::{Request, Verdict};
 use super::super::observer::Observer;
-use super::INBOX;
 use super::client::Client;
 use super::message::Body;
 use super::objects::Objects;
 use super::parcel::away;
-use crate::run::{Event, Payload, RunState, Status};
+use super::{INBOX, RUN};
+use crate::run::{Event, Payload, Status};
 use crate::store::{RunDir, Tail};
 
 /// How long the answer of a worker is waited for.
@@ -101,31 +101,72 @@ impl Engine {
         })
     }
 
-    /// Asks something of a run that Restate has, and waits for what becomes of it.
+    /// Asks something of a run that Restate has, and waits for what becomes of it; nothing, of one that
+    /// this machine has.
     ///
     /// # Errors
     /// A server that does not do what is asked of it; a run that cannot be read.
     pub async fn deliver_away(
         &self,
         dir: &RunDir,
-        note: &Away,
         request: &Request,
     ) -> Result<Option<Verdict>, Error> {
-        self.send(note, &Body::Request(request.clone())).await?;
+        let Some(note) = Away::has(dir)? else {
+            return Ok(None);
+        };
+        let body = Body::Request(request.clone());
+        self.send(&note, &body).await?;
         let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(verdict) = self.receipt(dir, request)? {
-                return Ok(Some(verdict));
-            }
-            // It ended before it was told: it is this machine's again.
-            if Away::has(dir)?.is_none() {
-                return self.receipt(dir, request);
+            // In this order: what ended before it was told of it is this machine's again.
+            let (run, id) = (dir.clone(), request.id().to_owned());
+            let looked = tokio::task::spawn_blocking(move || {
+                let open = Away::has(&run)?.is_some();
+                Ok::<_, Error>((open, Verdict::of(&run, &id)?))
+            });
+            match looked.await.map_err(away)?? {
+                (true, None) => {}
+                (_, verdict) => return Ok(verdict),
             }
             if Instant::now() > until {
+                let lost = matches!(self.is_lost(&note).await, Ok(true));
+                if lost && Away::has(dir)?.is_some() {
+                    return Err(Error::Away(format!(
+                        "somebody has ended run `{0}` on Restate, and nobody takes the answer; `flowctl resume {0}` gives it to Restate once more, then answer again",
+                        dir.id
+                    )));
+                }
                 return Ok(Some(Verdict::Queued));
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Takes a run back that somebody has ended on Restate, past its workflow: that cannot give it
+    /// back any more. Says whether it was so.
+    ///
+    /// # Errors
+    /// A server that does not do what is asked of it; I/O.
+    pub async fn reclaim(&self, dir: &RunDir, note: &Away) -> Result<bool, Error> {
+        if !self.is_lost(note).await? {
+            return Ok(false);
+        }
+        // Its last step was to give it back, unless it was ended before that.
+        let open = Away::has(dir)?.filter(|now| now.life.number == note.life.number);
+        let Some(note) = open else {
+            return Ok(false);
+        };
+        let note = Away {
+            open: false,
+            ..note
+        };
+        note.note(dir)?;
+        Ok(true)
+    }
+
+    async fn is_lost(&self, note: &Away) -> Result<bool, Error> {
+        let client = self.ingress(note)?;
+        client.has_ended(RUN, &note.life.key()).await.map_err(away)
     }
 
     /// Has a run given back that is not to go on there.
@@ -165,46 +206,39 @@ impl Engine {
         observer: &mut dyn Observer,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Ended, Error> {
-        let mut run = self.read_run(dir)?;
+        let mut run = self.read_run_upto(dir, seen)?;
         let mut tail = Tail::new(&dir.journal());
-        let mut state = RunState::new(&run.compiled.plan);
         loop {
             let given_back = Away::has(dir)?.is_none();
             let records = tail.more(1_000)?;
             let quiet = records.is_empty();
             for record in records {
+                if record.seq <= run.state.last_seq() {
+                    continue;
+                }
                 let payload = Payload::parse(&record.event, &record.data).map_err(away)?;
                 let Some(payload) = payload else { continue };
-                if matches!(payload, Payload::FlowChanged(_)) {
-                    // What came before counts anew.
-                    run = self.read_run(dir)?;
-                    state = run.state.clone();
-                    tail = Tail::new(&dir.journal());
-                    while tail
-                        .more(10_000)?
-                        .last()
-                        .is_some_and(|last| last.seq < state.last_seq())
-                    {}
-                    break;
-                }
                 let event = Event {
                     seq: record.seq,
                     ts: record.ts,
                     round: record.round,
                     payload,
                 };
-                state.apply(&run.compiled.plan, &event)?;
-                // What Restate has journaled is durable.
-                state.set_durable(&run.compiled.plan, u64::MAX);
-                if event.seq > seen {
-                    observer.event(&run.compiled.plan, &state, &event);
+                if matches!(event.payload, Payload::FlowChanged(_)) {
+                    // What came before counts anew.
+                    run = self.read_run_upto(dir, event.seq)?;
+                } else {
+                    run.state.apply(&run.compiled.plan, &event)?;
                 }
+                // What Restate has journaled is durable.
+                run.state.set_durable(&run.compiled.plan, u64::MAX);
+                observer.event(&run.compiled.plan, &run.state, &event);
             }
             if !quiet {
                 continue;
             }
-            let fresh = state.last_seq() > seen;
-            match state.status() {
+            let fresh = run.state.last_seq() > seen;
+            match run.state.status() {
                 Status::Paused if fresh || given_back => return Ok(Ended::Paused),
                 Status::Succeeded if given_back => return Ok(Ended::Succeeded),
                 Status::Failed if given_back => return Ok(Ended::Failed),
