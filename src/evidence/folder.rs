@@ -69,6 +69,8 @@ pub(super) struct Folder {
     /// Where the runs are; `None` of a folder that is made from nothing, which knows all of itself.
     pub(super) layout: Option<Layout>,
     pub(super) index: Index,
+    /// How far the index goes that is on disk.
+    written: Head,
     /// Carried out since it was opened.
     pub(super) entries: Vec<Entry>,
     /// In the ledger, and not carried out.
@@ -87,6 +89,7 @@ impl Folder {
             root: root.to_owned(),
             layout: None,
             index: Index::default(),
+            written: Head::of(&Index::default()),
             entries: Vec::new(),
             pending: Vec::new(),
             last: None,
@@ -330,7 +333,7 @@ impl Folder {
             .as_ref()
             .filter(|layout| Head::read(layout).is_none())
         {
-            Head::writing(&self.index).keep(layout)?;
+            self.written.clone().writing().keep(layout)?;
         }
         append(&self.root.join(LEDGER), &line)?;
         Ok(())
@@ -422,7 +425,6 @@ impl Folder {
     ) -> Result<bool, Error> {
         let target = self.root.join(INDEX_ENVELOPE);
         let before = read(&target)?;
-        let known = self.index.clone();
         let kept = kept.and_then(|kept| {
             let key = envelope::signer_of(kept)?;
             self.index.signed_by(Some(&key));
@@ -441,7 +443,7 @@ impl Folder {
         // An envelope of the index before would be taken for damage; none at all is the truth.
         if before.is_some_and(|now| Some(&now) != text.as_ref()) {
             if let Some(layout) = &self.layout {
-                Head::writing(&known).keep(layout)?;
+                self.written.clone().writing().keep(layout)?;
             }
             fs::remove_file(&target).map_err(crate::store::Error::io("remove", &target))?;
         }
@@ -449,10 +451,17 @@ impl Folder {
         if let Some(text) = &text {
             write(&target, text)?;
         }
+        self.written = Head::of(&self.index);
         if let Some(layout) = &self.layout {
-            Head::of(&self.index).keep(layout)?;
+            self.written.keep(layout)?;
         }
         Ok(text.is_some())
+    }
+
+    /// Takes the index that was found on disk.
+    pub(super) fn take(&mut self, index: Index) {
+        self.written = Head::of(&index);
+        self.index = index;
     }
 
     /// Says how far this folder goes, which was made elsewhere and has taken its place.

@@ -50,10 +50,10 @@ impl Head {
     }
 
     /// The same while the next one is written.
-    pub(super) fn writing(index: &Index) -> Self {
+    pub(super) fn writing(self) -> Self {
         Self {
             writing: true,
-            ..Self::of(index)
+            ..self
         }
     }
 

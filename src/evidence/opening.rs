@@ -45,8 +45,8 @@ impl Folder {
             return Err(folder.changed(LEDGER, "it is missing, and other evidence is there"));
         };
         if let Some(bytes) = read(&root.join(INDEX))? {
-            folder.index =
-                Index::decode(&bytes).map_err(|message| folder.changed(INDEX, &message))?;
+            let index = Index::decode(&bytes).map_err(|message| folder.changed(INDEX, &message))?;
+            folder.take(index);
         }
         folder.sealed(layout)?;
         let known = folder.index.ledger.clone();

@@ -4,7 +4,7 @@
 //! `scripts/test` tries some of the calls, spread evenly; with `FLOWCTL_TEST_FAULTS=all`, as in
 //! `scripts/test-all`, every one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -233,14 +233,16 @@ pub(crate) fn to_the_end(test: &Test) -> Vec<String> {
     done
 }
 
-/// The calls to disturb: all, or so many, spread evenly; always the first and the last.
-fn some(calls: usize, at_most: usize) -> Vec<usize> {
-    if std::env::var("FLOWCTL_TEST_FAULTS").is_ok_and(|value| value == "all") || calls <= at_most {
-        return (0..calls).collect();
+/// The calls to disturb: all, or so many, spread evenly; always the first and the last, and those that
+/// exchange the signature of the index, which belongs to the one before for a moment.
+fn some(calls: &[String], at_most: usize) -> BTreeSet<usize> {
+    let whole = std::env::var("FLOWCTL_TEST_FAULTS").is_ok_and(|value| value == "all");
+    if whole || calls.len() <= at_most {
+        return (0..calls.len()).collect();
     }
-    (0..at_most)
-        .map(|at| at * (calls - 1) / (at_most - 1))
-        .collect()
+    let spread = (0..at_most).map(|at| at * (calls.len() - 1) / (at_most - 1));
+    let signature = (0..calls.len()).filter(|at| calls[*at].contains("index.intoto.json"));
+    spread.chain(signature).collect()
 }
 
 fn possible(test: &str) -> bool {
@@ -372,7 +374,7 @@ fn kills(signed: bool, at_most: [usize; 3]) {
     let life = life(signed);
     for (stage, at_most) in life.stages.iter().zip(at_most) {
         assert!(stage.calls.len() > 20, "{:?}", stage.calls);
-        for at in some(stage.calls.len(), at_most) {
+        for at in some(&stage.calls, at_most) {
             let what = format!(
                 "killed at call {at}, in an undisturbed run `{}`",
                 stage.calls[at]
@@ -397,7 +399,7 @@ fn the_power_fails_at_any_call() {
     }
     let life = life(false);
     for (stage, at_most) in life.stages.iter().zip([12, 10]) {
-        for at in some(stage.calls.len(), at_most) {
+        for at in some(&stage.calls, at_most) {
             let what = format!(
                 "cut at call {at}, in an undisturbed run `{}`",
                 stage.calls[at]
@@ -422,7 +424,7 @@ fn an_error_at_any_call() {
     }
     let life = life(false);
     for (stage, at_most) in life.stages.iter().zip([8, 8, 3]) {
-        for at in some(stage.calls.len(), at_most) {
+        for at in some(&stage.calls, at_most) {
             let call = &stage.calls[at];
             for (error, from_then_on) in [(libc::EIO, false), (libc::ENOSPC, true)] {
                 let what = format!("error {error} at call {at}, in an undisturbed run `{call}`");
